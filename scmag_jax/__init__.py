@@ -1,0 +1,29 @@
+"""scmag_jax: magnetism in spin-orbit-coupled superconductors as free energies that JAX compiles and differentiates.
+
+Importing the package computes, prints and configures nothing. Results are meant for float64: switch it on with
+`jax.config.update("jax_enable_x64", True)` before anything else.
+"""
+
+from . import materials as materials
+from . import units as units
+from .energy import FreeEnergy as FreeEnergy
+from .energy import field as field
+from .energy import torque as torque
+from .film import PeriodicFilm as PeriodicFilm
+from .impurities import BravaisLattice as BravaisLattice
+from .impurities import ElementaryCoupling as ElementaryCoupling
+from .impurities import Ensemble as Ensemble
+from .impurities import LatticeGroundState as LatticeGroundState
+from .impurities import LatticeState as LatticeState
+from .impurities import PairGroundState as PairGroundState
+from .impurities import PearlCoupling as PearlCoupling
+from .impurities import critical_angle as critical_angle
+from .impurities import keldysh as keldysh
+from .materials import bcs_gap as bcs_gap
+from .materials import superfluid_weight as superfluid_weight
+from .solution import RESULTS as RESULTS
+from .solution import Solution as Solution
+from .spins import Relaxation as Relaxation
+from .spins import relax as relax
+
+__version__ = "0.1.0"

@@ -1,0 +1,66 @@
+"""Refusals: bad input is named before any computation starts. Traced values pass; their functions say what follows."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def concrete(value: Any) -> np.ndarray | None:
+    """The value as a NumPy array, or None while it is being traced."""
+    return None if isinstance(value, jax.core.Tracer) else np.asarray(value)
+
+
+def real_array(name: str, value: Any) -> jax.Array:
+    """`value` as an array of the default float type; NaN, infinity and complex or text values are refused."""
+    array = _as_float(name, value)
+    known = concrete(array)
+    if known is not None and not np.all(np.isfinite(known)):
+        raise ValueError(f"{name} must be finite, got {_count_bad(known)} NaN or infinite value(s)")
+    return array
+
+
+def positive(name: str, value: Any, *, allow_infinite: bool = False) -> jax.Array:
+    """`value` as a positive scalar; concrete values raise at once, traced ones when they are evaluated."""
+    array = _as_float(name, value)
+    if array.ndim:
+        raise ValueError(f"{name} must be a scalar, got shape {array.shape}; use jax.vmap for several values")
+    message = f"{name} must be positive" + ("" if allow_infinite else " and finite")
+    known = concrete(array)
+    if known is None:
+        bad = ~(array > 0) if allow_infinite else ~((array > 0) & jnp.isfinite(array))
+        return eqx.error_if(array, bad, message)
+    if not known > 0 or (np.isinf(known) and not allow_infinite):
+        raise ValueError(f"{message}, got {known}")
+    return array
+
+
+def with_shape(name: str, value: Any, shape: tuple[int | str, ...]) -> jax.Array:
+    """`value` as a finite array of the given shape; a letter stands for any length, "..." for leading axes."""
+    array = real_array(name, value)
+    leading = shape[:1] == ("...",)
+    trailing = shape[1:] if leading else shape
+    fits = array.ndim >= len(trailing) if leading else array.ndim == len(trailing)
+    sizes = array.shape[array.ndim - len(trailing) :]
+    if not fits or any(isinstance(w, int) and w != s for w, s in zip(trailing, sizes, strict=True)):
+        wanted = "(" + ", ".join(str(s) for s in shape) + ("," if len(shape) == 1 else "") + ")"
+        raise ValueError(f"{name} must have shape {wanted}, got {array.shape}")
+    return array
+
+
+def _as_float(name: str, value: Any) -> jax.Array:
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be a number or an array of numbers, got {value!r}") from error
+    if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
+        raise ValueError(f"{name} must be real numbers, got {array.dtype}")
+    # an explicit dtype, also for Python numbers, so that results do not depend on how a number was written
+    dtype = array.dtype if jnp.issubdtype(array.dtype, jnp.floating) else jnp.zeros(()).dtype
+    return jax.lax.convert_element_type(array, dtype)
+
+
+def _count_bad(known: np.ndarray) -> int:
+    return int(np.sum(~np.isfinite(known)))

@@ -1,0 +1,52 @@
+"""The one idea: a model is a free energy, a callable from a configuration of moments to a scalar."""
+
+import abc
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+class FreeEnergy(eqx.Module):
+    """A free energy F(m): one configuration in, one scalar out.
+
+    Subclasses are pytrees whose parameters are array leaves, so that `jax.grad`, `jax.vmap` and `eqx.filter_jit`
+    act on moments and parameters alike.
+    """
+
+    @abc.abstractmethod
+    def __call__(self, moments: Float[Array, "..."]) -> Float[Array, ""]:
+        """The free energy of one configuration."""
+
+
+def field(F: Callable, m: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Effective field of every moment, `h = -dF/dm`.
+
+    Args:
+        F: any free energy, `FreeEnergy` or plain function of one configuration.
+        m: moments, in the shape that `F` takes.
+
+    Returns:
+        The field, same shape as `m`, in the energy unit of `F` (moments are dimensionless).
+
+    Example:
+        >>> print(field(lambda m: 0.5 * jnp.sum(m**2), jnp.array([[3.0, 4.0]])))
+        [[-3. -4.]]
+    """
+    return -jax.grad(F)(m)
+
+
+def torque(F: Callable, n: Float[Array, "*s 3"]) -> Float[Array, "*s 3"]:
+    """Torque on every three-component moment, `n x h` with `h = -dF/dn`.
+
+    Args:
+        F: any free energy of a texture of three-component vectors.
+        n: texture, shape `(..., 3)`.
+
+    Example:
+        >>> print(torque(lambda n: -n[0, 2], jnp.array([[1.0, 0.0, 0.0]])))
+        [[ 0. -1.  0.]]
+    """
+    return jnp.cross(n, field(F, n))

@@ -1,0 +1,3 @@
+"""Superconducting films that carry an anomalous vector potential."""
+
+from .periodic import PeriodicFilm as PeriodicFilm

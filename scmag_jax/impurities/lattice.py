@@ -1,0 +1,400 @@
+"""Infinite Bravais lattices of moments: exact interaction J(k), ordered states, phase boundary."""
+
+from functools import cache, partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .._checks import concrete, positive, real_array, with_shape
+from .coupling import PearlCoupling
+from .ewald import (
+    GAUSSIAN_EXPONENT,
+    long_range_at_film,
+    mixture_depth,
+    self_term,
+    short_range_mixture,
+    short_range_tensor,
+)
+
+TRACED_ASPECT = 16  # longest reduced vector over shortest that a traced lattice allows (a rhombus down to 3.6 deg)
+GRID = 24  # points of the Brillouin-zone grid per direction: even, so that k = 0 and the zone edges are on it
+REFINEMENTS = 20  # halvings of the grid step around its best point
+
+
+class LatticeState(eqx.Enumeration):
+    """Order of a Bravais lattice of moments; the members are the names that `BravaisLattice.energy` takes."""
+
+    ferromagnetic = "ferromagnetic"
+    layered_antiferromagnetic = "layered antiferromagnetic"
+    incommensurate = "incommensurate"
+
+
+class LatticeGroundState(eqx.Module):
+    """Luttinger-Tisza ground state of a Bravais lattice.
+
+    Attributes:
+        kind: a member of `LatticeState`.
+        energy: per moment.
+        wavevector: Cartesian, shape `(2,)`.
+        moments: `moments[i, j]` is the moment at `i a1 + j a2`, shape `(2, 2, 2)`; for an incommensurate mode the
+            amplitude `e cos(k.R)`, which is not of unit length.
+    """
+
+    kind: Any
+    energy: Float[Array, ""]
+    wavevector: Float[Array, "2"]
+    moments: Float[Array, "2 2 2"]
+
+
+class BravaisLattice(eqx.Module):
+    """An infinite two-dimensional Bravais lattice of identical in-plane moments.
+
+    Attributes:
+        vectors: primitive vectors in rows, shape `(2, 2)`, in the length unit of the coupling's Pearl length.
+        aspect: bound on the ratio of the two shortest independent lattice vectors, which sets the (static) number
+            of terms of the sums. Known from concrete vectors; 16 for traced ones unless you promise another.
+
+    Raises:
+        ValueError: vectors of another shape, or parallel ones.
+
+    Example:
+        >>> lattice = BravaisLattice.rhombic(spacing=0.02, angle=75.0)
+        >>> c = PearlCoupling(pearl_length=1.0)
+        >>> print(f"{lattice.energy(c, 'ferromagnetic') * 0.02**2:.9f}")
+        -1.700607239
+        >>> print(LatticeState[lattice.ground_state(c).kind])
+        ferromagnetic
+    """
+
+    vectors: Float[Array, "2 2"]
+    aspect: int = eqx.field(static=True)
+
+    def __init__(self, vectors: Any, *, aspect: int | None = None):
+        self.vectors = with_shape("vectors", vectors, (2, 2))
+        known = concrete(self.vectors)
+        if known is not None:
+            area = abs(float(np.linalg.det(known)))
+            if area <= 1e-12 * float(np.sum(known**2)):
+                raise ValueError(f"vectors must not be parallel, got {known.tolist()}")
+            ratio = float(_length_ratio(_reduce(self.vectors)))
+            needed = 4 ** max(0, int(np.ceil(np.log(ratio * (1 - 1e-9)) / np.log(4))))
+            self.aspect = max(needed, aspect or 1)
+        elif aspect is None:
+            self.aspect = TRACED_ASPECT
+            too_long = _length_ratio(_reduce(self.vectors)) > TRACED_ASPECT
+            self.vectors = eqx.error_if(
+                self.vectors,
+                too_long,
+                f"vectors: traced lattices need aspect= beyond a ratio of {TRACED_ASPECT}",
+            )
+        else:
+            self.aspect = aspect
+
+    @classmethod
+    def rhombic(cls, spacing: Any, angle: Any, *, aspect: int | None = None) -> "BravaisLattice":
+        """Rhombic lattice `a1 = d (1, 0)`, `a2 = d (cos angle, sin angle)` (Lu 2023, Fig. 3).
+
+        Args:
+            spacing: lattice constant d.
+            angle: between the two vectors, in degrees, inside (0, 180): 60 is triangular, 90 square.
+            aspect: see the class; 1 holds for every angle from 60 to 120 degrees.
+
+        Raises:
+            ValueError: a spacing that is not positive, an angle outside (0, 180).
+        """
+        spacing, angle = positive("spacing", spacing), real_array("angle", angle)
+        if angle.ndim:
+            raise ValueError(f"angle must be a scalar, got shape {angle.shape}; use jax.vmap for several angles")
+        known = concrete(angle)
+        if known is None:
+            angle = eqx.error_if(angle, (angle <= 0) | (angle >= 180), "angle must lie inside (0, 180) degrees")
+        elif not 0 < known < 180:
+            raise ValueError(f"angle must lie inside (0, 180) degrees, got {known}")
+        radians = angle * (jnp.pi / 180)
+        second = jnp.stack([jnp.cos(radians), jnp.sin(radians)])
+        return cls(spacing * jnp.stack([jnp.asarray([1.0, 0.0], dtype=second.dtype), second]), aspect=aspect)
+
+    @property
+    def cell_area(self) -> Float[Array, ""]:
+        """Area of the primitive cell."""
+        return jnp.abs(_cross(self.vectors[0], self.vectors[1]))
+
+    @property
+    def reciprocal(self) -> Float[Array, "2 2"]:
+        """Reciprocal vectors in rows, `b_i . a_j = 2 pi delta_ij`."""
+        return _reciprocal(self.vectors)
+
+    def interaction(
+        self, coupling: PearlCoupling, k: Float[Array, "2"], *, split: float | None = None
+    ) -> Float[Array, "2 2"]:
+        """Exact interaction `J_ab(k) = sum_{R != 0} K_ab(R) cos(k.R)`, `K_ab = -strength d_a d_b V`.
+
+        A state with moments `m(R) = e cos(k.R)`, `2 k` a reciprocal vector, has the energy `e.J.e / 2` per moment.
+        Gaussian Ewald sums in both spaces, exact to rounding. At k = 0 the value is the thermodynamic limit: with
+        screening the sum converges absolutely and no depolarisation is left; without it (infinite Pearl length)
+        the term of q = 0, which depends on direction, is left out.
+
+        Args:
+            coupling: the pair interaction.
+            k: Cartesian wavevector, shape `(2,)`; any k, inside the Brillouin zone or not.
+            split: Ewald split length in units of sqrt(cell area / 4 pi); the result does not depend on it.
+
+        Returns:
+            J(k), real symmetric, shape `(2, 2)`.
+        """
+        k = with_shape("k", k, (2,))
+        return _interactions(self, coupling, k[None], split)[0]
+
+    def energy(self, coupling: PearlCoupling, state: str) -> Float[Array, ""]:
+        """Lowest energy per moment of an ordered state.
+
+        Args:
+            coupling: the pair interaction.
+            state: "ferromagnetic", or "layered antiferromagnetic": the lowest of the three states whose rows along
+                a lattice direction alternate.
+
+        Raises:
+            ValueError: another name.
+        """
+        return self._state_energies(coupling)[_state_index(state)]
+
+    def truncated_energy(self, coupling: PearlCoupling, state: str, cutoff: Any) -> Float[Array, ""]:
+        """`energy` of a sum cut off at a circle, `R < cutoff`, averaged over the noise of the circle's rim.
+
+        The ferromagnet pays the depolarisation of a disc in an infinite film,
+        `E(cutoff) - E(inf) = (pi / 2 A_c) cutoff^2 J_perp(cutoff)`, an identity of the couplings
+        (`d(r^2 J_perp)/dr = r (J_perp - J_par)`); what alternates pays nothing. This is what a finite patch, or a
+        finite sum, sees, and it is the origin of the transition with temperature of Lu 2023, Fig. 3d.
+
+        Args:
+            coupling: the pair interaction.
+            state: as in `energy`.
+            cutoff: radius of the circle.
+        """
+        return self._state_energies(coupling, positive("cutoff", cutoff))[_state_index(state)]
+
+    def ground_state(self, coupling: PearlCoupling) -> LatticeGroundState:
+        """Lowest state of the lattice: Luttinger-Tisza minimum of J(k) over the whole Brillouin zone.
+
+        A grid of 24 x 24 wavevectors is refined around its lowest point. Where the minimum is at k = 0 or half a
+        reciprocal vector, as in every case tried, the mode has unit length on every site and is the exact ground
+        state.
+
+        Args:
+            coupling: the pair interaction.
+        """
+        fractions = _brillouin_minimum(self, coupling)
+        k = fractions @ self.reciprocal
+        energy, direction = _lowest_mode(self.interaction(coupling, k))
+        doubled = 2 * fractions
+        commensurate = jnp.all(jnp.abs(doubled - jnp.round(doubled)) < 1e-6)
+        uniform = commensurate & jnp.all(jnp.round(doubled) % 2 == 0)
+        kind = LatticeState.where(uniform, LatticeState.ferromagnetic, LatticeState.layered_antiferromagnetic)
+        kind = LatticeState.where(commensurate, kind, LatticeState.incommensurate)
+        sites = jnp.asarray(np.indices((2, 2)), dtype=k.dtype)
+        phase = 2 * jnp.pi * (fractions[0] * sites[0] + fractions[1] * sites[1])
+        return LatticeGroundState(kind, energy, k, jnp.cos(phase)[..., None] * direction[None, None, :])
+
+    def _state_energies(self, coupling, cutoff=None):
+        fractions = jnp.asarray([[0.0, 0.0], [0.5, 0.0], [0.0, 0.5], [0.5, 0.5]], dtype=self.vectors.dtype)
+        energies = jax.vmap(_lowest_energy)(_interactions(self, coupling, fractions @ self.reciprocal))
+        ferromagnetic, layered = energies[0], jnp.min(energies[1:])
+        if cutoff is not None:
+            depolarisation = cutoff**2 * coupling.perpendicular(cutoff)
+            ferromagnetic = ferromagnetic + jnp.pi / (2 * self.cell_area) * depolarisation
+        return ferromagnetic, layered
+
+
+def _state_index(state: str) -> int:
+    names = [LatticeState[s] for s in (LatticeState.ferromagnetic, LatticeState.layered_antiferromagnetic)]
+    if state not in names:
+        raise ValueError(f"state must be one of {names}, got {state!r}")
+    return names.index(state)
+
+
+def critical_angle(coupling: PearlCoupling, spacing: Any, cutoff: Any = None) -> Float[Array, ""]:
+    """Angle of the rhombic lattice at which ferromagnet and layered antiferromagnet have the same energy.
+
+    Bisection between 60 and 90 degrees followed by one Newton step that carries the derivative (implicit function
+    theorem), so that the angle is differentiable in the coupling and the spacing.
+
+    Args:
+        coupling: the pair interaction.
+        spacing: lattice constant d.
+        cutoff: radius of a circular truncation of the sums (`truncated_energy`), or None for the thermodynamic
+            limit.
+
+    Returns:
+        The angle in degrees; NaN where the two energies do not cross between 60 and 90 degrees.
+
+    Example:
+        >>> print(f"{critical_angle(PearlCoupling(pearl_length=1.0), spacing=0.02):.7f}")
+        79.1366716
+    """
+    spacing = positive("spacing", spacing)
+    cutoff = None if cutoff is None else positive("cutoff", cutoff)
+
+    return _critical_angle(coupling, spacing, cutoff)
+
+
+@jax.jit
+def _critical_angle(coupling, spacing, cutoff):
+    def excess(angle, coupling, spacing, cutoff):
+        lattice = BravaisLattice.rhombic(spacing, angle, aspect=1)
+        ferromagnetic, layered = lattice._state_energies(coupling, cutoff)
+        return (ferromagnetic - layered) * spacing**2 / coupling.strength
+
+    fixed = jax.tree.map(jax.lax.stop_gradient, (coupling, spacing, cutoff))
+
+    def halve(_, bracket):
+        low, high = bracket
+        middle = (low + high) / 2
+        left = excess(middle, *fixed) < 0
+        return jnp.where(left, middle, low), jnp.where(left, high, middle)
+
+    ends = (jnp.full_like(spacing, 60.0), jnp.full_like(spacing, 90.0))
+    at_ends = jax.lax.map(lambda angle: excess(angle, *fixed), jnp.stack(ends))
+    crosses = (at_ends[0] < 0) & (at_ends[1] > 0)
+    low, high = jax.lax.fori_loop(0, 30, halve, ends)
+    angle = (low + high) / 2
+    value, slope = jax.jvp(lambda a: excess(a, *fixed), (angle,), (jnp.ones_like(angle),))
+    angle = jax.lax.stop_gradient(angle - value / slope)
+    # the correction is zero in value and carries d(angle) = -d(excess)/slope
+    residual = excess(angle, coupling, spacing, cutoff)
+    angle = angle - (residual - jax.lax.stop_gradient(residual)) / jax.lax.stop_gradient(slope)
+    return jnp.where(crosses, angle, jnp.nan)
+
+
+@partial(jax.jit, static_argnums=3)
+def _interactions(lattice, coupling, k, split=None):
+    """J(k) for a stack of wavevectors, shape (m, 2) -> (m, 2, 2); the real-space tensor is shared by all."""
+    vectors = _reduce(lattice.vectors)
+    area = jnp.abs(_cross(vectors[0], vectors[1]))
+    factor = 1.0 if split is None else split
+    tau, kappa = factor * jnp.sqrt(area / (4 * jnp.pi)), 1 / coupling.pearl_length
+    reciprocal = _reciprocal(vectors)
+
+    near = jnp.asarray(_half_set(lattice.aspect, factor), dtype=vectors.dtype) @ vectors
+    closest = np.sqrt(4 * np.pi / lattice.aspect) / factor
+    weights, exponents = short_range_mixture(tau, kappa, 0.0 * tau, depth=mixture_depth(float(closest)))
+    xx, xy, yy = short_range_tensor(weights, exponents, near[:, 0], near[:, 1])
+    cosine = 2 * jnp.cos(k @ near.T)
+    short = cosine @ jnp.stack([xx, xy, xy, yy], axis=-1)
+
+    # J is periodic in k: bring k into the cell around the origin, so that the set of G is centred on it
+    inside = k - jax.lax.stop_gradient(jnp.round(k @ vectors.T / (2 * jnp.pi))) @ reciprocal
+    far = jnp.asarray(_full_set(lattice.aspect, factor), dtype=vectors.dtype) @ reciprocal
+    q = inside[:, None, :] + far[None, :, :]
+    square = jnp.sum(q**2, axis=-1)
+    origin = square < 1e-24 / area
+    spectrum = long_range_at_film(jnp.sqrt(jnp.where(origin, 1 / area, square)), tau, kappa)
+    spectrum = jnp.where(origin, 0.0, spectrum) / area
+    long = jnp.einsum("mg,mga,mgb->mab", spectrum, q, q)
+
+    own = self_term(tau, kappa) * jnp.eye(2, dtype=q.dtype)
+    return coupling.strength * (short.reshape(-1, 2, 2) + long - own[None])
+
+
+@cache
+def _half_set(aspect, factor):
+    # lattice vectors within the Gaussian range of a reduced basis, one of each pair +-R, without the origin
+    return [(i, j) for i, j in _within_range(aspect, 2 * np.sqrt(GAUSSIAN_EXPONENT) * factor, 0) if (i, j) > (0, 0)]
+
+
+@cache
+def _full_set(aspect, factor):
+    # wavevectors within the Gaussian range of any k in the cell; the reciprocal basis has the same shape, turned
+    return [(j, -i) for i, j in _within_range(aspect, 2 * np.sqrt(GAUSSIAN_EXPONENT) / factor, 0.5)]
+
+
+def _within_range(aspect, reach, margin):
+    """Integer pairs (i, j) that lie within `reach` sqrt(area / 4 pi) for some reduced cell up to that aspect.
+
+    A reduced cell has an angle between 60 and 120 degrees; `margin` widens the range by that part of a cell.
+    """
+    ratio = np.geomspace(1, aspect, 17)[:, None, None, None] if aspect > 1 else np.ones((1, 1, 1, 1))
+    angle = np.linspace(np.pi / 3, 2 * np.pi / 3, 25)[None, :, None, None]
+    radius = reach * np.sqrt(ratio * np.sin(angle) / (4 * np.pi))
+    widest = radius.max() * 2 / np.sqrt(3) + 1
+    first, second = int(np.ceil(widest)), int(np.ceil(widest / min(np.sqrt(aspect), 1)))
+    i, j = np.meshgrid(np.arange(-first, first + 1), np.arange(-second, second + 1), indexing="ij")
+    length = np.sqrt(i**2 + 2 * i * j * ratio * np.cos(angle) + (j * ratio) ** 2)
+    # a k in the cell is at most half of both vectors away
+    kept = (length <= 1.02 * radius + margin * (1 + ratio)).any(axis=(0, 1))
+    return list(zip(i[kept].tolist(), j[kept].tolist(), strict=True))
+
+
+@jax.jit
+def _brillouin_minimum(lattice, coupling):
+    """Fractions of the reciprocal vectors at the minimum of the lowest mode: grid, then halving steps around it."""
+    reciprocal = lattice.reciprocal
+    dtype = reciprocal.dtype
+
+    def energies(fractions):
+        return jax.vmap(_lowest_energy)(_interactions(lattice, coupling, fractions @ reciprocal))
+
+    axis = jnp.arange(GRID, dtype=dtype) / GRID
+    # J(-k) = J(k): half of the zone will do; row by row to bound the memory under vmap
+    rows = jnp.stack(jnp.broadcast_arrays(axis[: GRID // 2 + 1, None], axis[None, :]), axis=-1)
+    grid = jax.lax.map(energies, rows)
+    best = jnp.argmin(grid)
+    start = rows.reshape(-1, 2)[best]
+    offsets = jnp.asarray([(0, 0)] + [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j], dtype=dtype)
+
+    def refine(carry, _):
+        here, step = carry
+        candidates = here[None] + step * offsets
+        values = energies(candidates)
+        # a move must gain more than rounding, so that exact minima on the grid stay exact
+        gain = values[0] - jnp.min(values) > 1e-13 * jnp.abs(values[0])
+        moved = jnp.where(gain, candidates[jnp.argmin(values)], here)
+        return (moved, jnp.where(gain, step, step / 2)), None
+
+    (fractions, _), _ = jax.lax.scan(refine, (start, jnp.asarray(0.5 / GRID, dtype=dtype)), length=REFINEMENTS)
+    return jax.lax.stop_gradient(fractions)
+
+
+def _reduce(vectors):
+    # Lagrange-Gauss reduction; every round at least halves the excess, and the integers carry no derivative
+    def shorten(_, vectors):
+        swap = jnp.sum(vectors[1] ** 2) < jnp.sum(vectors[0] ** 2)
+        vectors = jnp.where(swap, vectors[::-1], vectors)
+        times = jnp.round(jnp.sum(vectors[0] * vectors[1]) / jnp.sum(vectors[0] ** 2))
+        return jnp.stack([vectors[0], vectors[1] - jax.lax.stop_gradient(times) * vectors[0]])
+
+    vectors = jax.lax.fori_loop(0, 16, shorten, vectors)
+    swap = jnp.sum(vectors[1] ** 2) < jnp.sum(vectors[0] ** 2)
+    return jnp.where(swap, vectors[::-1], vectors)
+
+
+def _length_ratio(vectors):
+    lengths = (vectors**2).sum(-1)
+    return (lengths[1] / lengths[0]) ** 0.5
+
+
+def _reciprocal(vectors):
+    turned = jnp.stack([jnp.stack([vectors[1, 1], -vectors[1, 0]]), jnp.stack([-vectors[0, 1], vectors[0, 0]])])
+    return 2 * jnp.pi * turned / _cross(vectors[0], vectors[1])
+
+
+def _cross(a, b):
+    return a[0] * b[1] - a[1] * b[0]
+
+
+def _lowest_energy(interaction):
+    return _lowest_mode(interaction)[0]
+
+
+def _lowest_mode(interaction):
+    """Half the lower eigenvalue of a real symmetric 2 x 2 matrix and its unit eigenvector, in closed form."""
+    difference, off = (interaction[0, 0] - interaction[1, 1]) / 2, interaction[0, 1]
+    square = difference**2 + off**2
+    degenerate = square == 0
+    radius = jnp.where(degenerate, 0.0, jnp.sqrt(jnp.where(degenerate, 1.0, square)))
+    angle = jnp.arctan2(off, jnp.where(degenerate, 1.0, difference)) / 2
+    energy = ((interaction[0, 0] + interaction[1, 1]) / 2 - radius) / 2
+    return energy, jnp.stack([-jnp.sin(angle), jnp.cos(angle)])

@@ -1,0 +1,38 @@
+"""What every solver returns: the answer, how it ended, and what it cost."""
+
+from typing import Any
+
+import equinox as eqx
+
+
+class RESULTS(eqx.Enumeration):
+    """How a solve ended. The members are their messages; they pass through jit and vmap."""
+
+    successful = ""
+    max_steps_reached = (
+        "The maximum number of steps was reached before the tolerance was met. Raise `max_steps`, loosen "
+        "`tolerance`, or start closer; `throw=False` returns the best state found together with this result."
+    )
+    stalled = (
+        "The solve stopped making progress before the tolerance was met: neither energy nor residual fell for "
+        "many steps. The tolerance may lie below the rounding of the free energy; loosen `tolerance`, try another "
+        "optimiser, or start elsewhere."
+    )
+    nonfinite = (
+        "The free energy or its gradient became NaN or infinite. Check the start for coincident moments or "
+        "parameters outside their range."
+    )
+
+
+class Solution(eqx.Module):
+    """Base of every solver's answer.
+
+    Attributes:
+        result: a member of `RESULTS`.
+        stats: what the solve cost, for instance `{"steps": ..., "residual": ...}`.
+        history: what was recorded on the way, or None.
+    """
+
+    result: Any
+    stats: dict[str, Any]
+    history: Any

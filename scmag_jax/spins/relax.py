@@ -1,0 +1,206 @@
+"""Relaxation of moments on their constraint with any optax optimiser."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from .._checks import concrete, real_array
+from ..solution import RESULTS, Solution
+from ._optimiser import canonical
+from ._spectral import spectral_projected_gradient
+
+
+def _unit(p):
+    return p / jnp.sqrt(jnp.sum(p**2, axis=-1, keepdims=True))
+
+
+def _ball(p):
+    square = jnp.sum(p**2, axis=-1, keepdims=True)
+    return p / jnp.sqrt(jnp.maximum(square, 1.0))
+
+
+LINE_SEARCH = optax.scale_by_zoom_linesearch(max_linesearch_steps=20, initial_guess_strategy="one")
+PROJECTIONS = {"unit": _unit, "ball": _ball}
+DEFAULT_OPTIMISERS = {
+    "unit": optax.lbfgs(memory_size=20, linesearch=LINE_SEARCH),
+    "ball": spectral_projected_gradient(_ball),
+}
+PATIENCE = 1000  # steps without a lower energy or residual after which a run is called stalled
+SINGLE_PRECISION_TOLERANCE = 1e-5
+
+
+class Relaxation(Solution):
+    """Answer of `relax`.
+
+    Attributes:
+        moments: relaxed configuration, shape of the start; the constraint holds exactly.
+        energy: its free energy.
+        result: member of `RESULTS`.
+        stats: `steps`, and `residual` = max |tangent h| / max |h| of the returned moments.
+        history: None.
+    """
+
+    moments: Float[Array, "..."]
+    energy: Float[Array, ""]
+
+
+class _State(eqx.Module):
+    moments: Any
+    energy: Any
+    slope: Any
+    residual: Any
+    optimiser: Any
+    best: Any
+    step: Any
+    progress: Any
+
+
+def relax(
+    F: Callable,
+    m0: Any,
+    *,
+    optimiser: optax.GradientTransformation | None = None,
+    constraint: str = "unit",
+    tolerance: Any = 1e-8,
+    max_steps: Any = 20_000,
+    throw: bool = True,
+) -> Relaxation:
+    """Relax moments to a local minimum of a free energy.
+
+    Minimises `F(P(p))`, P the projection on the constraint, with the optimiser's steps from `p = P(p)`; stops when
+    `max |tangent h| <= tolerance max |h|`, h = -dF/dm. On the boundary of the ball the tangent field is what remains
+    when a field that points outwards is taken away. Runs under `jax.vmap` for batches of starts or of energies; a
+    second call with the same shapes does not retrace, new optimiser objects of the same kind included.
+
+    Args:
+        F: free energy, `FreeEnergy` or plain function, of one configuration.
+        m0: start, shape `(..., components)`; scaled to the constraint.
+        optimiser: any optax optimiser; None = L-BFGS with a zoom line search, and
+            spectral projected gradients in the ball.
+        constraint: "unit": |m| = 1 on every site; "ball": |m| <= 1 (coarse-grained textures).
+        tolerance: on the relative tangent field.
+        max_steps: steps of the optimiser.
+        throw: raise if it did not converge; False returns the state of lowest energy and `result` says why.
+
+    Returns:
+        `Relaxation` with `.moments`, `.energy`, `.result`, `.stats`.
+
+    Raises:
+        ValueError: NaN or zero-length moments, an unknown constraint, a tolerance that single precision cannot meet.
+        eqx.EquinoxRuntimeError: not converged and `throw=True`.
+
+    Example:
+        >>> pull = jnp.array([0.0, 1.0])
+        >>> found = relax(lambda m: -jnp.sum(m @ pull), jnp.array([[1.0, 0.1], [0.5, -0.5]]))
+        >>> print(jnp.abs(found.moments).round(6))
+        [[0. 1.]
+         [0. 1.]]
+    """
+    m0 = real_array("m0", m0)
+    if constraint not in PROJECTIONS:
+        raise ValueError(f'constraint must be "unit" or "ball", got {constraint!r}')
+    if m0.ndim < 1:
+        raise ValueError("m0 must have the components of the moments on its last axis, got a scalar")
+    _check_tolerance(tolerance, m0.dtype)
+    known = concrete(m0)
+    if constraint == "unit" and known is not None and not (known**2).sum(-1).all():
+        raise ValueError("m0 must not contain moments of zero length: they have no direction")
+    optimiser = DEFAULT_OPTIMISERS[constraint] if optimiser is None else canonical(optimiser)
+    tolerance, max_steps = jnp.asarray(tolerance, dtype=m0.dtype), jnp.asarray(max_steps)
+    found = _relax(F, m0, tolerance, max_steps, optimiser, constraint)
+    if throw:
+        failed = found.result != RESULTS.successful
+        found = eqx.tree_at(lambda s: s.moments, found, found.result.error_if(found.moments, failed))
+    return found
+
+
+@eqx.filter_jit
+def _relax(F, m0, tolerance, max_steps, optimiser, constraint):
+    optimiser = optax.with_extra_args_support(optimiser)
+    project = PROJECTIONS[constraint]
+
+    def projected(p):
+        return F(project(p))
+
+    def measure(moments):
+        energy, slope = jax.value_and_grad(F)(moments)
+        descent = _tangent(moments, slope, constraint)
+        largest = jnp.max(_length(slope))
+        # no field at all is a stationary state
+        residual = jnp.max(_length(descent)) / jnp.where(largest > 0, largest, 1.0)
+        # on the sphere the optimiser sees the slope along it; in the ball it needs the whole, to find its way back in
+        return energy, descent if constraint == "unit" else slope, residual
+
+    def step(state):
+        extra = {"value": state.energy, "grad": state.slope, "value_fn": projected}
+        # optax mixes integer widths, which strict promotion refuses
+        with jax.numpy_dtype_promotion("standard"):
+            updates, inner = optimiser.update(state.slope, state.optimiser, state.moments, **extra)
+        moments = project(optax.apply_updates(state.moments, updates))
+        energy, slope, residual = measure(moments)
+        lower = energy < state.best[1]
+        better = lower | (residual < state.best[2])
+        best = jax.tree.map(
+            lambda new, old: jnp.where(lower | (residual <= tolerance), new, old),
+            (moments, energy, residual),
+            state.best,
+        )
+        progress = jnp.where(better, state.step, state.progress)
+        return _State(moments, energy, slope, residual, inner, best, state.step + 1, progress)
+
+    def unfinished(state):
+        finite = jnp.isfinite(state.energy) & jnp.isfinite(state.residual)
+        waiting = state.step - state.progress < PATIENCE
+        return finite & waiting & (state.residual > tolerance) & (state.step < max_steps)
+
+    start = project(m0)
+    energy, slope, residual = measure(start)
+    zero = jnp.zeros_like(max_steps)
+    best = (start, energy, residual)
+    state = _State(start, energy, slope, residual, optimiser.init(start), best, zero, zero)
+    state = jax.lax.while_loop(unfinished, step, state)
+
+    finite = jnp.isfinite(state.energy) & jnp.isfinite(state.residual)
+    result = RESULTS.where(state.step < max_steps, RESULTS.stalled, RESULTS.max_steps_reached)
+    result = RESULTS.where(state.residual <= tolerance, RESULTS.successful, result)
+    result = RESULTS.where(finite, result, RESULTS.nonfinite)
+    moments, energy, residual = state.best
+    return Relaxation(
+        result=result,
+        stats={"steps": state.step, "residual": residual},
+        history=None,
+        moments=moments,
+        energy=energy,
+    )
+
+
+def _tangent(moments, slope, constraint):
+    """The slope along the constraint; in the ball only where descent would leave it."""
+    radial = jnp.sum(slope * moments, axis=-1, keepdims=True)
+    if constraint == "ball":
+        square = jnp.sum(moments**2, axis=-1, keepdims=True)
+        outwards = (square >= 1 - 4 * jnp.finfo(moments.dtype).eps) & (radial < 0)
+        radial = jnp.where(outwards, radial, 0.0)
+    return slope - radial * moments
+
+
+def _length(vectors):
+    return jnp.sqrt(jnp.sum(vectors**2, axis=-1))
+
+
+def _check_tolerance(tolerance, dtype):
+    known = concrete(tolerance)
+    if known is None:
+        return
+    if known.ndim or not known > 0:
+        raise ValueError(f"tolerance must be a positive number, got {tolerance!r}")
+    if dtype == jnp.float32 and known < SINGLE_PRECISION_TOLERANCE:
+        raise ValueError(
+            f"tolerance={float(known):g} needs double precision and m0 is float32: call "
+            f'jax.config.update("jax_enable_x64", True), or ask for {SINGLE_PRECISION_TOLERANCE:g} or more'
+        )

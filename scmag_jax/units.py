@@ -1,0 +1,167 @@
+"""SI at the edge: strings with units, constants of nature, and the model units of the impurity problem."""
+
+from collections.abc import Callable
+from functools import cache
+from math import isfinite, pi
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+from ._checks import concrete, real_array
+
+# CODATA 2022. The first three are exact by definition of the SI; mu0 has a relative uncertainty of 1.6e-10.
+ELEMENTARY_CHARGE = 1.602176634e-19  # C
+PLANCK = 6.62607015e-34  # J s
+BOLTZMANN = 1.380649e-23  # J/K
+MU0 = 1.25663706127e-6  # N/A^2
+HBAR = PLANCK / (2 * pi)  # J s
+FLUX_QUANTUM = PLANCK / (2 * ELEMENTARY_CHARGE)  # Wb
+
+# dimension -> SI unit, then other kinds of unit in common use for it, with the factor that brings them to SI
+_DIMENSIONS: dict[str, tuple[tuple[str, float], ...]] = {
+    "area": (("m^2", 1.0),),
+    "anomalous moment": (("A m", 1.0),),  # Gamma of Lu 2023 (PRB)
+    "current": (("A", 1.0),),
+    "energy": (("J", 1.0), ("K", BOLTZMANN)),
+    "exchange": (("J m^2", 1.0),),  # of a point impurity in two dimensions
+    "field": (("T", 1.0), ("gauss", 1e-4)),
+    "flux": (("Wb", 1.0),),
+    "length": (("m", 1.0),),
+    "mass": (("kg", 1.0),),
+    "number": (("dimensionless", 1.0),),
+    "sheet current": (("A/m", 1.0),),
+    "superfluid weight": (("1/(kg m^2)", 1.0),),
+    "temperature": (("K", 1.0),),
+    "velocity": (("m/s", 1.0), ("J m", 1 / HBAR)),  # hbar v is what band structures quote
+}
+
+_HAS_SIGN: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "any": lambda x: np.ones_like(x, dtype=bool),
+    "non-negative": lambda x: x >= 0,
+    "positive": lambda x: x > 0,
+}
+
+
+def to_si(value: Any, dimension: str, name: str = "value") -> Any:
+    """A quantity in SI units: a string is parsed, anything else is taken to be in SI already.
+
+    A string is a number and units as `pint` reads them. An energy may be given as a temperature (times k_B)
+    and a velocity as an energy times a length (over hbar).
+
+    Args:
+        value: a string such as `"0.5 um"`, or a number or array in SI, which is returned as it is.
+        dimension: one of "anomalous moment", "area", "current", "energy", "exchange", "field", "flux",
+            "length", "mass", "number", "sheet current", "superfluid weight", "temperature", "velocity".
+        name: the argument, for the message.
+
+    Raises:
+        ValueError: the string cannot be read, has no finite value or has another dimension.
+
+    Example:
+        >>> to_si("0.5 um", "length")
+        5e-07
+        >>> print(f"{to_si('0.216 eV angstrom', 'velocity'):.6g} m/s")
+        32816.2 m/s
+    """
+    if dimension not in _DIMENSIONS:
+        raise ValueError(f"dimension must be one of {', '.join(_DIMENSIONS)}, got {dimension!r}")
+    if not isinstance(value, str):
+        return value
+    expected = (
+        f"{name} must be a number with a unit of {dimension} ({_DIMENSIONS[dimension][0][0]}), got {value!r}"
+    )
+    if any(character in value for character in ",[]{}"):  # pint reads "0,5 m" and "[1, 5] m" as 5 m
+        raise ValueError(expected)
+    try:
+        quantity = _registry().Quantity(value)
+    except Exception as error:  # pint lets its tokenizer's and evaluator's many error types through
+        raise ValueError(expected) from error
+    for other, factor in _DIMENSIONS[dimension]:
+        if quantity.is_compatible_with(other):
+            number = float(quantity.to(other).magnitude) * factor
+            if not isfinite(number):
+                raise ValueError(f"{name} must be finite, got {value!r}")
+            return number
+    raise ValueError(expected)
+
+
+def si_array(value: Any, dimension: str, name: str, *, sign: str = "any") -> Float[Array, "..."]:
+    """`to_si` as a double-precision array, refused if it is NaN, infinite or of the wrong sign.
+
+    Args:
+        value: string, number or array.
+        dimension: see :func:`to_si`.
+        name: the argument, for the message.
+        sign: "any", "positive" or "non-negative".
+
+    Raises:
+        ValueError: a bad string or a bad concrete value.
+        RuntimeError: 64-bit numbers are off; SI numbers such as 1e45/(kg m^2) overflow single precision.
+    """
+    value = to_si(value, dimension, name)
+    if jax.dtypes.canonicalize_dtype(float) != np.float64:
+        raise RuntimeError(f'{name} in SI needs double precision: jax.config.update("jax_enable_x64", True)')
+    array = real_array(name, value).astype(float)
+    known = concrete(array)
+    if known is not None and not np.all(_HAS_SIGN[sign](known)):
+        raise ValueError(f"{name} must be {sign}, got {value}")
+    return array
+
+
+class ImpurityUnits(eqx.Module):
+    """Model units of the impurity problem in SI: what 1 means when lengths are in Pearl lengths.
+
+    Attributes:
+        pearl_length: r0 = 2 lambda^2/d = 2/(mu0 e^2 D) in m, or a string; also the unit of length.
+        gamma: Gamma in A m (Lu 2023, PRB), or a string; its sign is the sign of currents and fields.
+
+    Raises:
+        ValueError: `pearl_length` is not positive, or either is NaN, infinite or of another dimension.
+
+    Example:
+        >>> units = ImpurityUnits("1 um", 1e-16)
+        >>> print(f"{units.field:.4g} T, {units.sheet_current:.4g} A/m")
+        1e-11 T, 1.592e-05 A/m
+    """
+
+    pearl_length: Float[Array, "..."]
+    gamma: Float[Array, "..."]
+
+    def __init__(self, pearl_length: ArrayLike | str, gamma: ArrayLike | str):
+        self.pearl_length = si_array(pearl_length, "length", "pearl_length", sign="positive")
+        self.gamma = si_array(gamma, "anomalous moment", "gamma")
+
+    @property
+    def energy(self) -> Float[Array, "..."]:
+        """E0 = Gamma^2/(2 pi e^2 D r0^2) = mu0 Gamma^2/(4 pi r0), in J."""
+        return MU0 * self.gamma**2 / (4 * pi * self.pearl_length)
+
+    @property
+    def strength(self) -> Float[Array, "..."]:
+        """E0 r0^2 = Gamma^2/(2 pi e^2 D), in J m^2: the couplings are strength/r^2 for r << r0."""
+        return self.energy * self.pearl_length**2
+
+    @property
+    def sheet_current(self) -> Float[Array, "..."]:
+        """Gamma/(2 pi r0^2), in A/m."""
+        return self.gamma / (2 * pi * self.pearl_length**2)
+
+    @property
+    def field(self) -> Float[Array, "..."]:
+        """mu0 Gamma/(4 pi r0^2), in T."""
+        return MU0 * self.sheet_current / 2
+
+    @property
+    def coupling(self) -> Float[Array, "..."]:
+        """g = Gamma/(e^2 D) = mu0 Gamma r0/2, in Wb m: the energy in a current j_ext is -g m.(z x j_ext)."""
+        return MU0 * self.gamma * self.pearl_length / 2
+
+
+@cache
+def _registry():
+    import pint  # slow to import, and needed only for strings
+
+    return pint.UnitRegistry(autoconvert_offset_to_baseunit=True)

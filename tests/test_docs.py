@@ -1,0 +1,95 @@
+"""The examples in the docstrings run as printed, and so do the notebooks."""
+
+import doctest
+import importlib
+import inspect
+import pathlib
+import pkgutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import scmag_jax as sm
+
+ROOT = pathlib.Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MODULES = sorted(
+    ["scmag_jax", *(module.name for module in pkgutil.walk_packages(sm.__path__, prefix="scmag_jax."))]
+)
+WITHOUT_EXAMPLE = {"FreeEnergy", "Solution", "RESULTS"}  # bases and an enumeration: nothing to call
+# What an example may use without importing it, next to the names of its own module.
+NAMES = {"sm": sm, "jax": jax, "jnp": jnp, "np": np}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_module(name):
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    report: list[str] = []
+    for example in _examples(importlib.import_module(name)):
+        runner.run(example, out=report.append)
+    assert not report, "".join(report)
+
+
+def test_the_search_finds_decorated_functions_and_methods():
+    # doctest's own finder skips what jax.jit or jaxtyping wrapped, and would pass by running nothing.
+    found = {example.name for name in MODULES for example in _examples(importlib.import_module(name))}
+    assert {"scmag_jax.impurities.coupling.PearlCoupling"} <= found, sorted(found)
+
+
+def test_every_public_name_has_an_example():
+    public = {name: getattr(sm, name) for name in dir(sm) if not name.startswith("_")}
+    silent = sorted(
+        name
+        for name, value in public.items()
+        if name not in WITHOUT_EXAMPLE
+        and callable(value)
+        and str(getattr(value, "__module__", "")).startswith("scmag_jax")
+        and ">>>" not in _text_of(value)
+    )
+    assert not silent, f"public names without an example in their docstring: {silent}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs_and_is_stored_without_outputs(path, tmp_path, monkeypatch):
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    stored = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(stored), f"{path.name} is stored with outputs: clear them"
+
+    # The kernel inherits the environment: with the tests' own backend a notebook shows nothing.
+    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    NotebookClient(notebook, timeout=150, resources={"metadata": {"path": str(tmp_path)}}).execute()
+
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert any("image/png" in output.get("data", {}) for output in outputs), f"{path.name} shows no picture"
+
+
+def _examples(module):
+    """Every docstring with a prompt in the module, its classes and their methods, once."""
+    parser = doctest.DocTestParser()
+    for name, value in _documented(module):
+        text = _text_of(value)
+        if ">>>" in text:
+            yield parser.get_doctest(text, vars(module) | NAMES, name, getattr(module, "__file__", None), 0)
+
+
+def _documented(module):
+    yield module.__name__, module
+    for name, value in vars(module).items():
+        if getattr(value, "__module__", None) != module.__name__ or name.startswith("_"):
+            continue
+        yield f"{module.__name__}.{name}", value
+        if inspect.isclass(value):
+            for inner, attribute in vars(value).items():
+                if not inner.startswith("_"):
+                    yield f"{module.__name__}.{name}.{inner}", attribute
+
+
+def _text_of(value) -> str:
+    text = getattr(value, "__doc__", None)
+    return inspect.cleandoc(text) if isinstance(text, str) else ""
