@@ -67,7 +67,7 @@ def phase_diagram(quick: bool) -> Case:
 
     def difference(angle, temperature):
         c = sm.PearlCoupling(pearl_length=1.0 / sm.superfluid_weight(temperature), strength=1.0)
-        lattice = sm.BravaisLattice.rhombic(spacing=spacing, angle=angle)
+        lattice = sm.BravaisLattice.rhombic(spacing=spacing, angle=angle, aspect=1)  # 60 to 120 degrees
         return lattice.energy(c, "ferromagnetic") - lattice.energy(c, "layered antiferromagnetic")
 
     project = eqx.filter_jit(jax.vmap(jax.vmap(difference, (None, 0)), (0, None)))

@@ -43,11 +43,11 @@ class PeriodicFilm(eqx.Module):
 
     Example:
         >>> film = PeriodicFilm(shape=(64, 64), spacing=0.1, pearl_length=1.0)
-        >>> x, y = jnp.meshgrid(0.1 * jnp.arange(64), 0.1 * jnp.arange(64), indexing="ij")
+        >>> x, y = jnp.meshgrid(0.1 * jnp.arange(64.0), 0.1 * jnp.arange(64.0), indexing="ij")
         >>> density = jnp.exp(-((x - 3.2) ** 2 + (y - 3.2) ** 2) / 0.5)
         >>> a = jnp.stack([jnp.zeros_like(x), -density], axis=-1)  # g = 1, moments along x
         >>> print(f"{film.energy(a):.6f}")
-        0.346590
+        0.227547
         >>> print(film.current(a).shape, film.bz(a, height=0.5).shape)
         (64, 64, 2) (64, 64)
     """
@@ -188,7 +188,7 @@ class PeriodicFilm(eqx.Module):
         return 2 / (q * (1 + q * self.pearl_length.astype(q.dtype)))
 
     def _response(self, wave: Wavenumbers, a_q: Complex[Array, "2 nx nq"]) -> Complex[Array, "2 nx nq"]:
-        # chi a_t, with q^2 a_t = q^2 a - q (q.a) written out: no division by q, and zero at q = 0
+        # chi a_t; q^2 a_t = q^2 a - q (q.a) is written out, so that it is zero at q = 0 and Nyquist waves average
         x, y = a_q
         kernel = self._kernel(wave)
         cross = kernel * wave.odd_x * wave.odd_y

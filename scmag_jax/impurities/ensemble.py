@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
 from .._checks import concrete, real_array, with_shape
@@ -102,7 +103,7 @@ class Ensemble(FreeEnergy):
         if self.matrix is None:
             energy = _blockwise_energy(self.interaction, moments)
         else:
-            energy = _quadratic(self.matrix, moments, moments)
+            energy = _quadratic(self.matrix, moments)
         energy = energy + self.interaction.wave_energy(moments)
         if self.applied_current is not None:
             turned = jnp.stack([-self.applied_current[:, 1], self.applied_current[:, 0]], axis=-1)
@@ -160,7 +161,7 @@ class Ensemble(FreeEnergy):
         if known is not None and np.isinf(known):
             raise ValueError("pearl_length must be finite for a magnetic field; without screening there is none")
         height = with_shape("height", height, ())
-        field = magnetic_field(self._potential(moments), self.coupling.flux)
+        field = magnetic_field(self._potential(moments), self.coupling.gamma)
         above = self._map(lambda point: field(point, jnp.abs(height)), points)
         odd = jnp.where(height < 0, -1.0, 1.0)
         return above * jnp.stack([odd, odd, jnp.ones_like(odd)]).reshape((1,) * (above.ndim - 1) + (3,))
@@ -181,12 +182,33 @@ class Ensemble(FreeEnergy):
         return values.reshape(points.shape[:-1] + values.shape[1:])
 
 
-def _quadratic(tensor, left, right):
-    # 1/2 left.K.right from the components xx, xy, yy
-    across = tensor[1] @ right
-    along_x = tensor[0] @ right[:, 0] + across[:, 1]
-    along_y = across[:, 0] + tensor[2] @ right[:, 1]
-    return 0.5 * (left[:, 0] @ along_x + left[:, 1] @ along_y)
+def _apply(tensor, moments):
+    # K.m from the components xx, xy, yy of some rows of K
+    across = tensor[1] @ moments
+    along_x = tensor[0] @ moments[:, 0] + across[:, 1]
+    along_y = across[:, 0] + tensor[2] @ moments[:, 1]
+    return jnp.stack([along_x, along_y], axis=-1)
+
+
+@jax.custom_jvp
+def _quadratic(tensor, moments):
+    """1/2 m.K.m; K is symmetric, so that value and field share one product with it (plain autodiff takes two)."""
+    return 0.5 * jnp.sum(moments * _apply(tensor, moments))
+
+
+def _quadratic_jvp(primals, tangents):
+    (tensor, moments), (tensor_dot, moments_dot) = primals, tangents
+    applied = _apply(tensor, moments)
+    value = 0.5 * jnp.sum(moments * applied)
+    tangent = jnp.zeros_like(value)
+    if not isinstance(moments_dot, SymbolicZero):
+        tangent = tangent + jnp.sum(applied * moments_dot)
+    if not isinstance(tensor_dot, SymbolicZero):
+        tangent = tangent + 0.5 * jnp.sum(moments * _apply(tensor_dot, moments))
+    return value, tangent
+
+
+_quadratic.defjvp(_quadratic_jvp, symbolic_zeros=True)
 
 
 def _blockwise_energy(interaction, moments):
@@ -199,7 +221,8 @@ def _blockwise_energy(interaction, moments):
         # rows beyond the last moment repeat it with weight zero
         inside = (rows < count).astype(moments.dtype)[:, None]
         rows = jnp.minimum(rows, count - 1)
-        return energy + _quadratic(interaction_rows(interaction, rows), inside * moments[rows], moments), None
+        fields = _apply(interaction_rows(interaction, rows), moments)
+        return energy + 0.5 * jnp.sum(inside * moments[rows] * fields), None
 
     # the rows are recomputed in the backward pass instead of stored
     return jax.lax.scan(jax.checkpoint(add), jnp.zeros((), moments.dtype), index)[0]

@@ -3,7 +3,7 @@
 With `U(r, z) = sum_j (m_j . grad) W(r - r_j, z)` (weights included in m_j):
 
     stream function  psi = (Gamma / 2 pi) U(r, 0)          sheet current  j = (d_y psi, -d_x psi)
-    scalar potential Phi = (g / 2 pi) U(r, z)              field          B = -grad Phi  (z > 0)
+    scalar potential Phi = (mu0 Gamma / 4 pi) U(r, z)      field          B = -grad Phi  (z > 0)
 
 (physics of Lu 2023, Eqs. 12 and 13, re-derived; the printed Eq. 13 has the wrong size, sign and decay). B_z is even
 in z and B_x, B_y are odd: the film is a sheet of current, not of dipoles.
@@ -62,11 +62,11 @@ def sheet_current(U: Callable, gamma: Float[Array, ""]) -> Callable:
     return current
 
 
-def magnetic_field(U: Callable, flux: Float[Array, ""]) -> Callable:
+def magnetic_field(U: Callable, gamma: Float[Array, ""]) -> Callable:
     """Field `B(point, height)` above the film, shape `(3,)`: minus the gradient of the scalar potential."""
 
     def potential(point, height):
-        return flux / (2 * jnp.pi) * U(point, height)
+        return gamma / (4 * jnp.pi) * U(point, height)
 
     def field(point, height):
         slope, rise = jax.grad(potential, argnums=(0, 1))(point, height)

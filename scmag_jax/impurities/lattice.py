@@ -33,6 +33,9 @@ class LatticeState(eqx.Enumeration):
     incommensurate = "incommensurate"
 
 
+ORDERED = (LatticeState[LatticeState.ferromagnetic], LatticeState[LatticeState.layered_antiferromagnetic])
+
+
 class LatticeGroundState(eqx.Module):
     """Luttinger-Tisza ground state of a Bravais lattice.
 
@@ -160,7 +163,7 @@ class BravaisLattice(eqx.Module):
         Raises:
             ValueError: another name.
         """
-        return self._state_energies(coupling)[_state_index(state)]
+        return jnp.min(_mode_energies(self, coupling, _state_fractions(state)))
 
     def truncated_energy(self, coupling: PearlCoupling, state: str, cutoff: Any) -> Float[Array, ""]:
         """`energy` of a sum cut off at a circle, `R < cutoff`, averaged over the noise of the circle's rim.
@@ -175,7 +178,10 @@ class BravaisLattice(eqx.Module):
             state: as in `energy`.
             cutoff: radius of the circle.
         """
-        return self._state_energies(coupling, positive("cutoff", cutoff))[_state_index(state)]
+        energy, cutoff = self.energy(coupling, state), positive("cutoff", cutoff)
+        if state != ORDERED[0]:
+            return energy
+        return energy + _depolarisation(self, coupling, cutoff)
 
     def ground_state(self, coupling: PearlCoupling) -> LatticeGroundState:
         """Lowest state of the lattice: Luttinger-Tisza minimum of J(k) over the whole Brillouin zone.
@@ -199,21 +205,21 @@ class BravaisLattice(eqx.Module):
         phase = 2 * jnp.pi * (fractions[0] * sites[0] + fractions[1] * sites[1])
         return LatticeGroundState(kind, energy, k, jnp.cos(phase)[..., None] * direction[None, None, :])
 
-    def _state_energies(self, coupling, cutoff=None):
-        fractions = jnp.asarray([[0.0, 0.0], [0.5, 0.0], [0.0, 0.5], [0.5, 0.5]], dtype=self.vectors.dtype)
-        energies = jax.vmap(_lowest_energy)(_interactions(self, coupling, fractions @ self.reciprocal))
-        ferromagnetic, layered = energies[0], jnp.min(energies[1:])
-        if cutoff is not None:
-            depolarisation = cutoff**2 * coupling.perpendicular(cutoff)
-            ferromagnetic = ferromagnetic + jnp.pi / (2 * self.cell_area) * depolarisation
-        return ferromagnetic, layered
+
+def _state_fractions(state: str) -> list[tuple[float, float]]:
+    """Wavevectors of a state, in fractions of the reciprocal vectors."""
+    if state not in ORDERED:
+        raise ValueError(f"state must be one of {list(ORDERED)}, got {state!r}")
+    return [(0.0, 0.0)] if state == ORDERED[0] else [(0.5, 0.0), (0.0, 0.5), (0.5, 0.5)]
 
 
-def _state_index(state: str) -> int:
-    names = [LatticeState[s] for s in (LatticeState.ferromagnetic, LatticeState.layered_antiferromagnetic)]
-    if state not in names:
-        raise ValueError(f"state must be one of {names}, got {state!r}")
-    return names.index(state)
+def _depolarisation(lattice, coupling, cutoff):
+    return jnp.pi / (2 * lattice.cell_area) * cutoff**2 * coupling.perpendicular(cutoff)
+
+
+def _mode_energies(lattice, coupling, fractions):
+    fractions = jnp.asarray(fractions, dtype=lattice.vectors.dtype)
+    return jax.vmap(_lowest_energy)(_interactions(lattice, coupling, fractions @ lattice.reciprocal))
 
 
 def critical_angle(coupling: PearlCoupling, spacing: Any, cutoff: Any = None) -> Float[Array, ""]:
@@ -245,7 +251,11 @@ def critical_angle(coupling: PearlCoupling, spacing: Any, cutoff: Any = None) ->
 def _critical_angle(coupling, spacing, cutoff):
     def excess(angle, coupling, spacing, cutoff):
         lattice = BravaisLattice.rhombic(spacing, angle, aspect=1)
-        ferromagnetic, layered = lattice._state_energies(coupling, cutoff)
+        # one call for all wavevectors of both states: half the compilation of two
+        energies = _mode_energies(lattice, coupling, [f for state in ORDERED for f in _state_fractions(state)])
+        ferromagnetic, layered = energies[0], jnp.min(energies[1:])
+        if cutoff is not None:
+            ferromagnetic = ferromagnetic + _depolarisation(lattice, coupling, cutoff)
         return (ferromagnetic - layered) * spacing**2 / coupling.strength
 
     fixed = jax.tree.map(jax.lax.stop_gradient, (coupling, spacing, cutoff))
@@ -331,11 +341,10 @@ def _within_range(aspect, reach, margin):
 @jax.jit
 def _brillouin_minimum(lattice, coupling):
     """Fractions of the reciprocal vectors at the minimum of the lowest mode: grid, then halving steps around it."""
-    reciprocal = lattice.reciprocal
-    dtype = reciprocal.dtype
+    dtype = lattice.vectors.dtype
 
     def energies(fractions):
-        return jax.vmap(_lowest_energy)(_interactions(lattice, coupling, fractions @ reciprocal))
+        return _mode_energies(lattice, coupling, fractions)
 
     axis = jnp.arange(GRID, dtype=dtype) / GRID
     # J(-k) = J(k): half of the zone will do; row by row to bound the memory under vmap

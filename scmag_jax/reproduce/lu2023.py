@@ -1,29 +1,27 @@
 """Y. Lu, I. V. Tokatly and F. S. Bergeret, arXiv:2307.10723 and Phys. Rev. B 108, L180506: the figures.
 
-One function a figure. Each takes the parameters and the numbers of points and returns named NumPy arrays, the
-arguments of the function of its name in `scmag_jax.plot`. Lengths are in Pearl lengths at T = 0; pair energies in
+One function a figure. Each takes the parameters and the numbers of points and returns named NumPy arrays, which are
+the arguments of the function of `scmag_jax.plot` that draws them (`FIGURES`, at the end). Lengths are in Pearl lengths at T = 0; pair energies in
 strength/(length unit)^2, energies per moment of a lattice in strength/d^2, strength = Gamma^2/(2 pi e^2 D).
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .. import plot
 from ..impurities.coupling import ElementaryCoupling, PearlCoupling
 from ..impurities.ensemble import Ensemble
 from ..impurities.lattice import BravaisLattice, LatticeState, critical_angle
 from ..materials import superfluid_weight
+from .paper import Data, Figure
 
 FERROMAGNET, ANTIFERROMAGNET = (
     LatticeState[s] for s in (LatticeState.ferromagnetic, LatticeState.layered_antiferromagnetic)
 )
 HOTTEST = 0.99  # T/Tc; at Tc itself there is no supercurrent
-
-Data = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Sizes:
         pair_angles: directions of each moment in Fig. 2b.
         grid: pixels along each side of the maps of Fig. 2c; even, so that no pixel is a moment.
         angles: lattice angles of Fig. 3d between 60 and 90 degrees.
-        temperatures: of Figs. 3c and 3d.
+        temperatures: of the map of Fig. 3d.
         searched: lattice angles of Fig. 3a whose whole Brillouin zone is searched.
         radius: largest circle of the sums without screening, in lattice constants.
     """
@@ -82,7 +80,7 @@ class Sizes:
     radius: int
 
 
-QUICK = Sizes(curve=200, pair_angles=73, grid=100, angles=61, temperatures=41, searched=7, radius=160)
+QUICK = Sizes(curve=200, pair_angles=73, grid=140, angles=61, temperatures=41, searched=7, radius=160)
 FULL = Sizes(curve=1000, pair_angles=181, grid=300, angles=121, temperatures=101, searched=31, radius=400)
 
 
@@ -190,7 +188,7 @@ def figure_3c(parameters: Parameters, sizes: Sizes) -> Data:
     With Gamma of arXiv:2307.10723 constant (a property of the bands, Gamma_A) the strength goes as D(T); with the
     Gamma of the PRB (the anomalous current, Gamma_P) constant it would go as 1/D(T).
     """
-    temperature = jnp.linspace(0.0, HOTTEST, sizes.temperatures)
+    temperature = jnp.linspace(0.0, HOTTEST, sizes.curve)
     weight = superfluid_weight(temperature)
 
     def couplings(pearl_length, strength):
@@ -220,10 +218,11 @@ def figure_3d(parameters: Parameters, sizes: Sizes) -> Data:
     the one of r0 -> inf and `dipole_critical` that of a lattice far wider than the Pearl length.
     """
     angles = jnp.linspace(60.0, 90.0, sizes.angles)
-    temperature = jnp.linspace(0.0, HOTTEST, sizes.temperatures)
-    pearl_length = 1 / superfluid_weight(temperature)
-    energies = _order_energies(angles, pearl_length, parameters.spacing)
+    rows = jnp.linspace(0.0, HOTTEST, sizes.temperatures)
+    energies = _order_energies(angles, 1 / superfluid_weight(rows), parameters.spacing)
 
+    temperature = jnp.linspace(0.0, HOTTEST, sizes.curve)
+    pearl_length = 1 / superfluid_weight(temperature)
     # two limits ride along with the temperatures, so that everything is compiled once
     lengths = jnp.concatenate([pearl_length, jnp.asarray([jnp.inf, 1.0])])
     spacings = jnp.concatenate([jnp.full_like(temperature, parameters.spacing), jnp.asarray([1.0, 1000.0])])
@@ -232,8 +231,9 @@ def figure_3d(parameters: Parameters, sizes: Sizes) -> Data:
     return _numpy(
         {
             "angles": angles,
-            "temperature": temperature,
+            "rows": rows,
             "difference": energies[:, 0] - energies[:, 1],
+            "temperature": temperature,
             "critical": critical[:-2],
             "unscreened_critical": critical[-2],
             "dipole_critical": critical[-1],
@@ -278,17 +278,6 @@ def unscreened_sums(parameters: Parameters, sizes: Sizes) -> Data:
             "angle": parameters.drawn_angle,
         }
     )
-
-
-FIGURES: dict[str, Callable[[Parameters, Sizes], Data]] = {
-    "figure_2a": figure_2a,
-    "figure_2b": figure_2b,
-    "figure_2c": figure_2c,
-    "figure_3ab": figure_3ab,
-    "figure_3c": figure_3c,
-    "figure_3d": figure_3d,
-    "unscreened_sums": unscreened_sums,
-}
 
 
 @jax.jit
@@ -343,3 +332,14 @@ def _truncated_critical_angles(pearl_lengths, cutoffs, spacing):
 
 def _numpy(data):
     return {name: np.asarray(value) for name, value in data.items()}
+
+
+FIGURES = (
+    Figure("figure_2a", "Lu 2023, Fig. 2a: couplings of a pair", figure_2a, plot.pair_couplings, seconds=2),
+    Figure("figure_2b", "Lu 2023, Fig. 2b: energy of a pair", figure_2b, plot.pair_energies, seconds=2),
+    Figure("figure_2c", "Lu 2023, Fig. 2c: current and field of a pair", figure_2c, plot.current_and_field, seconds=9),
+    Figure("figure_3ab", "Lu 2023, Figs. 3a and 3b: orders of a lattice", figure_3ab, plot.lattice_orders, seconds=8),
+    Figure("figure_3c", "Lu 2023, Fig. 3c: couplings against temperature", figure_3c, plot.coupling_temperature, 3),
+    Figure("figure_3d", "Lu 2023, Fig. 3d: phase diagram of a lattice", figure_3d, plot.phase_diagram, seconds=22),
+    Figure("unscreened_sums", "Lu 2023, text on Fig. 3: sums without screening", unscreened_sums, plot.lattice_sums, 5),
+)

@@ -1,0 +1,147 @@
+"""Papers recomputed: pictures, data, and a report of what holds."""
+
+import dataclasses
+import datetime
+import importlib.metadata
+import pathlib
+import platform
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from . import claims as tables
+from .files import complete_file
+from .paper import Paper
+
+CLAIMS_SECONDS = 8.0  # rough run time of a table of claims, for the progress bar
+DPI = 150
+
+
+def run(
+    names: Iterable[str] | None = None,
+    output: str | pathlib.Path = "out",
+    full: bool = False,
+    progress: bool = True,
+) -> pathlib.Path:
+    """Recompute papers: figures, data and the table of their claims.
+
+    For each paper a folder of its name with a picture (`.png`) and the data behind it (`.npz`) a figure; beside the
+    folders `claims.json`, `claims.csv` and `report.md`. A file appears under its name only when it is complete, the
+    report last.
+
+    Args:
+        names: keys of `PAPERS`; None for all of them.
+        output: folder, made if needed.
+        full: the sizes of `--full` instead of the default ones.
+        progress: show a bar with the time left where standard error is a terminal.
+
+    Returns:
+        The path of the report.
+
+    Raises:
+        ValueError: an unknown name, or an output that is not a folder.
+        RuntimeError: double precision is off.
+    """
+    import jax
+
+    chosen = list(PAPERS) if names is None else list(names)
+    unknown = sorted(set(chosen) - set(PAPERS))
+    if unknown or isinstance(names, str):
+        raise ValueError(f"names must be a list of {sorted(PAPERS)}, got {unknown or repr(names)}")
+    folder = pathlib.Path(output)
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"output must be a folder, got the file {folder}")
+    if not jax.config.read("jax_enable_x64"):
+        raise RuntimeError('the figures need double precision: jax.config.update("jax_enable_x64", True)')
+
+    papers = {name: PAPERS[name]() for name in chosen}
+    start = time.perf_counter()
+    found: list[tables.Claim] = []
+    with _bar(papers.values(), progress) as bar:
+        for name, paper in papers.items():
+            found += _reproduce(paper, folder / name, paper.full if full else paper.quick, bar)
+    for suffix, text in (("json", tables.to_json(found)), ("csv", tables.to_csv(found))):
+        _write(folder / f"claims.{suffix}", text)
+    report = folder / "report.md"
+    _write(report, _report(papers, found, full, time.perf_counter() - start))
+    return report
+
+
+def _lu2023() -> Paper:
+    from . import lu2023
+    from .lu2023_claims import claims
+
+    citation = "Y. Lu, I. V. Tokatly and F. S. Bergeret, arXiv:2307.10723; Phys. Rev. B 108, L180506 (2023)"
+    return Paper(citation, lu2023.Parameters(), lu2023.QUICK, lu2023.FULL, lu2023.FIGURES, claims)
+
+
+PAPERS: dict[str, Callable[[], Paper]] = {"lu2023": _lu2023}
+
+
+def _reproduce(paper: Paper, folder: pathlib.Path, sizes: Any, bar: Any) -> list[tables.Claim]:
+    folder.mkdir(parents=True, exist_ok=True)
+    data = {}
+    for figure in paper.figures:
+        bar.set_description(figure.name)
+        data[figure.name] = arrays = figure.compute(paper.parameters, sizes)
+        with complete_file(folder / f"{figure.name}.npz") as file:
+            np.savez(file, **arrays)
+        with complete_file(folder / f"{figure.name}.png") as file:
+            figure.draw(**arrays, title=figure.title).savefig(file, format="png", dpi=DPI)
+        bar.update(figure.seconds)
+    bar.set_description("claims")
+    found = paper.claims(paper.parameters, data)
+    bar.update(CLAIMS_SECONDS)
+    return found
+
+
+def _bar(papers: Iterable[Paper], progress: bool) -> Any:
+    from tqdm import tqdm
+
+    total = sum(CLAIMS_SECONDS + sum(figure.seconds for figure in paper.figures) for paper in papers)
+    layout = "{desc:16}{percentage:3.0f}% |{bar}| {elapsed}, {remaining} left"
+    return tqdm(total=total, bar_format=layout, disable=None if progress else True)
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+    with complete_file(path) as file:
+        file.write(text.encode())
+
+
+def _report(papers: dict[str, Paper], found: list[tables.Claim], full: bool, seconds: float) -> str:
+    import jax
+
+    holding = sum(claim.holds for claim in found)
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in ("scmag_jax", "jax", "jaxlib", "numpy")
+    )
+    devices = ", ".join(f"{device} ({device.device_kind})" for device in jax.devices())
+    lines = [
+        "# Papers recomputed",
+        "",
+        f"{holding} of {len(found)} claims reproduced.",
+        "",
+        f"- sizes: {'--full' if full else 'default (not --full)'}",
+        f"- wall time: {seconds:.1f} s, compilation included",
+        f"- finished: {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC",
+        f"- versions: {versions}, Python {platform.python_version()}",
+        f"- devices: {devices}",
+        "",
+        "## Claims",
+        "",
+        tables.to_markdown(found),
+    ]
+    for name, paper in papers.items():
+        lines += [f"## {name}", "", paper.citation, ""]
+        lines += [f"- parameters: {_listed(paper.parameters)}"]
+        lines += [f"- sizes: {_listed(paper.full if full else paper.quick)}", ""]
+        for figure in paper.figures:
+            lines += [f"### {figure.title}", "", f"![{figure.title}]({name}/{figure.name}.png)", ""]
+            lines += [f"Data: [{figure.name}.npz]({name}/{figure.name}.npz)", ""]
+    return "\n".join(lines)
+
+
+def _listed(values: Any) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in dataclasses.asdict(values).items())
