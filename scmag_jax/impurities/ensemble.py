@@ -183,11 +183,9 @@ class Ensemble(FreeEnergy):
 
 
 def _apply(tensor, moments):
-    # K.m from the components xx, xy, yy of some rows of K
-    across = tensor[1] @ moments
-    along_x = tensor[0] @ moments[:, 0] + across[:, 1]
-    along_y = across[:, 0] + tensor[2] @ moments[:, 1]
-    return jnp.stack([along_x, along_y], axis=-1)
+    # K.m from the components xx, xy, yy of some rows of K; one product, whose rows xy serve both directions
+    products = jnp.einsum("kij,ja->kia", tensor, moments)
+    return jnp.stack([products[0, :, 0] + products[1, :, 1], products[1, :, 0] + products[2, :, 1]], axis=-1)
 
 
 @jax.custom_jvp

@@ -1,6 +1,5 @@
 """Infinite Bravais lattices of moments: exact interaction J(k), ordered states, phase boundary."""
 
-from functools import cache, partial
 from typing import Any
 
 import equinox as eqx
@@ -11,14 +10,7 @@ from jaxtyping import Array, Float
 
 from .._checks import concrete, positive, real_array, with_shape
 from .coupling import PearlCoupling
-from .ewald import (
-    GAUSSIAN_EXPONENT,
-    long_range_at_film,
-    mixture_depth,
-    self_term,
-    short_range_mixture,
-    short_range_tensor,
-)
+from .lattice_sum import cross, interactions, length_ratio, reciprocal_vectors, reduced
 
 TRACED_ASPECT = 16  # longest reduced vector over shortest that a traced lattice allows (a rhombus down to 3.6 deg)
 GRID = 24  # points of the Brillouin-zone grid per direction: even, so that k = 0 and the zone edges are on it
@@ -83,12 +75,12 @@ class BravaisLattice(eqx.Module):
             area = abs(float(np.linalg.det(known)))
             if area <= 1e-12 * float(np.sum(known**2)):
                 raise ValueError(f"vectors must not be parallel, got {known.tolist()}")
-            ratio = float(_length_ratio(_reduce(self.vectors)))
+            ratio = float(length_ratio(reduced(self.vectors)))
             needed = 4 ** max(0, int(np.ceil(np.log(ratio * (1 - 1e-9)) / np.log(4))))
             self.aspect = max(needed, aspect or 1)
         elif aspect is None:
             self.aspect = TRACED_ASPECT
-            too_long = _length_ratio(_reduce(self.vectors)) > TRACED_ASPECT
+            too_long = length_ratio(reduced(self.vectors)) > TRACED_ASPECT
             self.vectors = eqx.error_if(
                 self.vectors,
                 too_long,
@@ -124,12 +116,12 @@ class BravaisLattice(eqx.Module):
     @property
     def cell_area(self) -> Float[Array, ""]:
         """Area of the primitive cell."""
-        return jnp.abs(_cross(self.vectors[0], self.vectors[1]))
+        return jnp.abs(cross(self.vectors[0], self.vectors[1]))
 
     @property
     def reciprocal(self) -> Float[Array, "2 2"]:
         """Reciprocal vectors in rows, `b_i . a_j = 2 pi delta_ij`."""
-        return _reciprocal(self.vectors)
+        return reciprocal_vectors(self.vectors)
 
     def interaction(
         self, coupling: PearlCoupling, k: Float[Array, "2"], *, split: float | None = None
@@ -150,7 +142,7 @@ class BravaisLattice(eqx.Module):
             J(k), real symmetric, shape `(2, 2)`.
         """
         k = with_shape("k", k, (2,))
-        return _interactions(self, coupling, k[None], split)[0]
+        return interactions(self, coupling, k[None], split)[0]
 
     def energy(self, coupling: PearlCoupling, state: str) -> Float[Array, ""]:
         """Lowest energy per moment of an ordered state.
@@ -219,7 +211,7 @@ def _depolarisation(lattice, coupling, cutoff):
 
 def _mode_energies(lattice, coupling, fractions):
     fractions = jnp.asarray(fractions, dtype=lattice.vectors.dtype)
-    return jax.vmap(_lowest_energy)(_interactions(lattice, coupling, fractions @ lattice.reciprocal))
+    return jax.vmap(_lowest_energy)(interactions(lattice, coupling, fractions @ lattice.reciprocal))
 
 
 def critical_angle(coupling: PearlCoupling, spacing: Any, cutoff: Any = None) -> Float[Array, ""]:
@@ -279,65 +271,6 @@ def _critical_angle(coupling, spacing, cutoff):
     return jnp.where(crosses, angle, jnp.nan)
 
 
-@partial(jax.jit, static_argnums=3)
-def _interactions(lattice, coupling, k, split=None):
-    """J(k) for a stack of wavevectors, shape (m, 2) -> (m, 2, 2); the real-space tensor is shared by all."""
-    vectors = _reduce(lattice.vectors)
-    area = jnp.abs(_cross(vectors[0], vectors[1]))
-    factor = 1.0 if split is None else split
-    tau, kappa = factor * jnp.sqrt(area / (4 * jnp.pi)), 1 / coupling.pearl_length
-    reciprocal = _reciprocal(vectors)
-
-    near = jnp.asarray(_half_set(lattice.aspect, factor), dtype=vectors.dtype) @ vectors
-    closest = np.sqrt(4 * np.pi / lattice.aspect) / factor
-    weights, exponents = short_range_mixture(tau, kappa, 0.0 * tau, depth=mixture_depth(float(closest)))
-    xx, xy, yy = short_range_tensor(weights, exponents, near[:, 0], near[:, 1])
-    cosine = 2 * jnp.cos(k @ near.T)
-    short = cosine @ jnp.stack([xx, xy, xy, yy], axis=-1)
-
-    # J is periodic in k: bring k into the cell around the origin, so that the set of G is centred on it
-    inside = k - jax.lax.stop_gradient(jnp.round(k @ vectors.T / (2 * jnp.pi))) @ reciprocal
-    far = jnp.asarray(_full_set(lattice.aspect, factor), dtype=vectors.dtype) @ reciprocal
-    q = inside[:, None, :] + far[None, :, :]
-    square = jnp.sum(q**2, axis=-1)
-    origin = square < 1e-24 / area
-    spectrum = long_range_at_film(jnp.sqrt(jnp.where(origin, 1 / area, square)), tau, kappa)
-    spectrum = jnp.where(origin, 0.0, spectrum) / area
-    long = jnp.einsum("mg,mga,mgb->mab", spectrum, q, q)
-
-    own = self_term(tau, kappa) * jnp.eye(2, dtype=q.dtype)
-    return coupling.strength * (short.reshape(-1, 2, 2) + long - own[None])
-
-
-@cache
-def _half_set(aspect, factor):
-    # lattice vectors within the Gaussian range of a reduced basis, one of each pair +-R, without the origin
-    return [(i, j) for i, j in _within_range(aspect, 2 * np.sqrt(GAUSSIAN_EXPONENT) * factor, 0) if (i, j) > (0, 0)]
-
-
-@cache
-def _full_set(aspect, factor):
-    # wavevectors within the Gaussian range of any k in the cell; the reciprocal basis has the same shape, turned
-    return [(j, -i) for i, j in _within_range(aspect, 2 * np.sqrt(GAUSSIAN_EXPONENT) / factor, 0.5)]
-
-
-def _within_range(aspect, reach, margin):
-    """Integer pairs (i, j) that lie within `reach` sqrt(area / 4 pi) for some reduced cell up to that aspect.
-
-    A reduced cell has an angle between 60 and 120 degrees; `margin` widens the range by that part of a cell.
-    """
-    ratio = np.geomspace(1, aspect, 17)[:, None, None, None] if aspect > 1 else np.ones((1, 1, 1, 1))
-    angle = np.linspace(np.pi / 3, 2 * np.pi / 3, 25)[None, :, None, None]
-    radius = reach * np.sqrt(ratio * np.sin(angle) / (4 * np.pi))
-    widest = radius.max() * 2 / np.sqrt(3) + 1
-    first, second = int(np.ceil(widest)), int(np.ceil(widest / min(np.sqrt(aspect), 1)))
-    i, j = np.meshgrid(np.arange(-first, first + 1), np.arange(-second, second + 1), indexing="ij")
-    length = np.sqrt(i**2 + 2 * i * j * ratio * np.cos(angle) + (j * ratio) ** 2)
-    # a k in the cell is at most half of both vectors away
-    kept = (length <= 1.02 * radius + margin * (1 + ratio)).any(axis=(0, 1))
-    return list(zip(i[kept].tolist(), j[kept].tolist(), strict=True))
-
-
 @jax.jit
 def _brillouin_minimum(lattice, coupling):
     """Fractions of the reciprocal vectors at the minimum of the lowest mode: grid, then halving steps around it."""
@@ -365,33 +298,6 @@ def _brillouin_minimum(lattice, coupling):
 
     (fractions, _), _ = jax.lax.scan(refine, (start, jnp.asarray(0.5 / GRID, dtype=dtype)), length=REFINEMENTS)
     return jax.lax.stop_gradient(fractions)
-
-
-def _reduce(vectors):
-    # Lagrange-Gauss reduction; every round at least halves the excess, and the integers carry no derivative
-    def shorten(_, vectors):
-        swap = jnp.sum(vectors[1] ** 2) < jnp.sum(vectors[0] ** 2)
-        vectors = jnp.where(swap, vectors[::-1], vectors)
-        times = jnp.round(jnp.sum(vectors[0] * vectors[1]) / jnp.sum(vectors[0] ** 2))
-        return jnp.stack([vectors[0], vectors[1] - jax.lax.stop_gradient(times) * vectors[0]])
-
-    vectors = jax.lax.fori_loop(0, 16, shorten, vectors)
-    swap = jnp.sum(vectors[1] ** 2) < jnp.sum(vectors[0] ** 2)
-    return jnp.where(swap, vectors[::-1], vectors)
-
-
-def _length_ratio(vectors):
-    lengths = (vectors**2).sum(-1)
-    return (lengths[1] / lengths[0]) ** 0.5
-
-
-def _reciprocal(vectors):
-    turned = jnp.stack([jnp.stack([vectors[1, 1], -vectors[1, 0]]), jnp.stack([-vectors[0, 1], vectors[0, 0]])])
-    return 2 * jnp.pi * turned / _cross(vectors[0], vectors[1])
-
-
-def _cross(a, b):
-    return a[0] * b[1] - a[1] * b[0]
 
 
 def _lowest_energy(interaction):

@@ -82,8 +82,9 @@ class EwaldSum(eqx.Module):
     coupling: PearlCoupling
     box: Float[Array, "2"]
     table: ShortRangeTable
-    phases_x: Float[Array, "n i"]
-    phases_y: Float[Array, "n j"]
+    spectrum: Float[Array, "i j"]
+    phases_x: Float[Array, "n k"]
+    phases_y: Float[Array, "n l"]
     tau: float = eqx.field(static=True)
     closest: float = eqx.field(static=True)
     reach: float = eqx.field(static=True)
@@ -104,6 +105,8 @@ class EwaldSum(eqx.Module):
         tau, kappa = jnp.asarray(self.tau, dtype=positions.dtype), 1 / coupling.pearl_length
         self.table = _short_range_table(tau, kappa, self.closest)
         self.phases_x, self.phases_y = _phases(positions, self.box, self.counts)
+        settings = (self.counts, self.tau, self.reach)
+        self.spectrum = _far_spectrum(self.box, coupling, jnp.zeros((), positions.dtype), *settings)
 
     def separations(self, index: Int[Array, "b"]) -> tuple[Float[Array, "b n"], Float[Array, "b n"]]:
         """Separations x, y of the moments of `index` from the nearest images of all moments."""
@@ -119,10 +122,9 @@ class EwaldSum(eqx.Module):
 
     def wave_energy(self, moments: Float[Array, "n 2"]) -> Float[Array, ""]:
         """Far part of the energy, `1/2A sum_q W_long(q) |q.M(q)|^2` with M(q) the structure factor."""
-        spectrum = self._spectrum(jnp.zeros((), moments.dtype))
         sine, cosine = self._structure(moments)
         # half of the waves stand for all: factor 2 times the 1/2 of the energy
-        return self.coupling.strength * jnp.sum(spectrum * (cosine**2 + sine**2))
+        return self.coupling.strength * jnp.sum(self.spectrum * (cosine**2 + sine**2))
 
     def potential(self, moments: Float[Array, "n 2"]) -> Any:
         """`U(point, height)` of the periodic array."""
@@ -135,17 +137,12 @@ class EwaldSum(eqx.Module):
             weights, exponents = self._mixture(height)
             slope_x, slope_y = short_range_gradient(weights, exponents, d[:, 0], d[:, 1])
             near = jnp.sum(moments[:, 0] * slope_x + moments[:, 1] * slope_y)
-            phase = self._waves() @ point
-            far = jnp.sum(self._spectrum(height) * (cosine * jnp.sin(phase) - sine * jnp.cos(phase)))
+            phase = _waves(self.box, self.counts) @ point
+            spectrum = _far_spectrum(self.box, self.coupling, height, self.counts, self.tau, self.reach)
+            far = jnp.sum(spectrum * (cosine * jnp.sin(phase) - sine * jnp.cos(phase)))
             return near - 2 * far
 
         return total
-
-    def _waves(self):
-        """Wavevectors of the upper half of a rectangle of orders, shape (i, j, 2)."""
-        i, j = np.arange(self.counts[0] + 1), np.arange(-self.counts[1], self.counts[1] + 1)
-        orders = np.stack(np.meshgrid(i, j, indexing="ij"), axis=-1)
-        return 2 * jnp.pi * jnp.asarray(orders, dtype=self.box.dtype) / self.box[None, None]
 
     def _structure(self, moments):
         # sum_j (q.m_j) sin and cos(q.r_j): phases factorise in x and y, so that one product gives all waves
@@ -154,23 +151,13 @@ class EwaldSum(eqx.Module):
         products = (left.T @ self.phases_y).reshape(2, 2, half, 2, -1)
         sine = products[:, 0, :, 1] + products[:, 1, :, 0]
         cosine = products[:, 1, :, 1] - products[:, 0, :, 0]
-        waves = self._waves()
+        waves = _waves(self.box, self.counts)
         return tuple(waves[..., 0] * part[0] + waves[..., 1] * part[1] for part in (sine, cosine))
 
     def _mixture(self, height):
         tau = jnp.asarray(self.tau, dtype=self.positions.dtype)
         kappa = 1 / self.coupling.pearl_length
         return short_range_mixture(tau, kappa, height, depth=mixture_depth(POINT_CLOSEST))
-
-    def _spectrum(self, height):
-        waves = self._waves()
-        square = jnp.sum(waves**2, axis=-1)
-        tau, kappa = jnp.asarray(self.tau, dtype=square.dtype), 1 / self.coupling.pearl_length
-        # of a pair +-q one counts, of the axis i = 0 the upper half, and q = 0 not at all
-        counted = (waves[..., 0] > 0) | (waves[..., 1] > 0)
-        counted = counted & (square * tau**2 <= GAUSSIAN_EXPONENT)
-        spectrum = long_range_spectrum(jnp.sqrt(jnp.where(counted, square, 1.0)), tau, kappa, height, reach=self.reach)
-        return jnp.where(counted, spectrum, 0.0) / (self.box[0] * self.box[1])
 
 
 def interaction_rows(interaction: DirectSum | EwaldSum, index: Int[Array, "b"]) -> Float[Array, "3 b n"]:
@@ -238,3 +225,22 @@ def _phases(positions, box, counts):
         return jnp.concatenate([jnp.sin(phase), jnp.cos(phase)], axis=1)
 
     return both(0, np.arange(counts[0] + 1)), both(1, np.arange(-counts[1], counts[1] + 1))
+
+
+def _waves(box, counts):
+    """Wavevectors of the upper half of a rectangle of orders, shape (i, j, 2)."""
+    i, j = np.arange(counts[0] + 1), np.arange(-counts[1], counts[1] + 1)
+    orders = np.stack(np.meshgrid(i, j, indexing="ij"), axis=-1)
+    return 2 * jnp.pi * jnp.asarray(orders, dtype=box.dtype) / box[None, None]
+
+
+@partial(jax.jit, static_argnums=(3, 4, 5))
+def _far_spectrum(box, coupling, height, counts, tau, reach):
+    waves = _waves(box, counts)
+    square = jnp.sum(waves**2, axis=-1)
+    # of a pair +-q one counts, of the axis i = 0 the upper half, and q = 0 not at all
+    counted = (waves[..., 0] > 0) | (waves[..., 1] > 0)
+    counted = counted & (square * tau**2 <= GAUSSIAN_EXPONENT)
+    q = jnp.sqrt(jnp.where(counted, square, 1.0))
+    spectrum = long_range_spectrum(q, jnp.asarray(tau, q.dtype), 1 / coupling.pearl_length, height, reach=reach)
+    return jnp.where(counted, spectrum, 0.0) / (box[0] * box[1])
