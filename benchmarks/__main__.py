@@ -19,9 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that all runs; no bars")
     parser.add_argument("--strict", action="store_true", help="exit with status 1 if a bar was missed")
-    parser.add_argument(
-        "--output", type=Path, help="where to write (default: results/, nothing with --quick)"
-    )
+    parser.add_argument("--output", type=Path, help="where to write (default: results/, nothing with --quick)")
     arguments = parser.parse_args()
 
     cases = []

@@ -89,12 +89,8 @@ def relax(
 @app.command()
 def reproduce(
     papers: Annotated[list[str] | None, typer.Argument(help="lu2023, or all.", show_default="all")] = None,
-    output: Annotated[pathlib.Path, typer.Option(help="Folder of pictures, data and report.")] = pathlib.Path(
-        "out"
-    ),
-    full: Annotated[
-        bool, typer.Option("--full", help="The papers' resolution instead of a quick one.")
-    ] = False,
+    output: Annotated[pathlib.Path, typer.Option(help="Folder of pictures, data and report.")] = pathlib.Path("out"),
+    full: Annotated[bool, typer.Option("--full", help="The papers' resolution instead of a quick one.")] = False,
 ) -> None:
     """Recompute the figures and check the claims of a paper."""
     unknown = sorted(set(papers or ()) - {*PAPERS, "all"})

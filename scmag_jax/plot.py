@@ -183,9 +183,9 @@ def lattice_orders(
     radians = np.radians(float(drawn_angle))
     sites = np.stack([i + j * np.cos(radians), j * np.sin(radians)], axis=-1)
     layers = np.where(j % 2, -1.0, 1.0)
-    for axes, moment, sign, colour, name in (
-        (panels[0], uniform_moment, np.ones(len(i)), None, "(a) ferromagnet"),
-        (panels[1], layered_moment, layers, None, "(b) layered antiferromagnet"),
+    for axes, moment, sign, name in (
+        (panels[0], uniform_moment, np.ones(len(i)), "(a) ferromagnet"),
+        (panels[1], layered_moment, layers, "(b) layered antiferromagnet"),
     ):
         for value, colour in ((1, VERMILION), (-1, BLUE)):
             chosen = sign == value

@@ -70,9 +70,7 @@ def to_si(value: Any, dimension: str, name: str = "value") -> Any:
         raise ValueError(f"dimension must be one of {', '.join(_DIMENSIONS)}, got {dimension!r}")
     if not isinstance(value, str):
         return value
-    expected = (
-        f"{name} must be a number with a unit of {dimension} ({_DIMENSIONS[dimension][0][0]}), got {value!r}"
-    )
+    expected = f"{name} must be a number with a unit of {dimension} ({_DIMENSIONS[dimension][0][0]}), got {value!r}"
     if any(character in value for character in ",[]{}"):  # pint reads "0,5 m" and "[1, 5] m" as 5 m
         raise ValueError(expected)
     try:

@@ -92,9 +92,7 @@ def test_relax_without_convergence_says_so_and_flags_its_states(run_file, capsys
 
 def test_positions_from_a_file_beside_the_run_file(run_file):
     positions = np.array([[0.0, 0.0], [0.5, 0.0], [0.0, 0.7]])
-    path = run_file(
-        GOOD.replace("positions = [[0.0, 0.0], [0.5, 0.0]]", 'file = "p.npz"'), p={"positions": positions}
-    )
+    path = run_file(GOOD.replace("positions = [[0.0, 0.0], [0.5, 0.0]]", 'file = "p.npz"'), p={"positions": positions})
     np.testing.assert_array_equal(config.load_run(path).positions(), positions)
 
     np.savetxt(path.parent / "p.csv", positions, delimiter=",", fmt="%.17g")
@@ -107,8 +105,7 @@ def test_random_positions_fill_the_box_and_keep_their_distance(run_file, periodi
     box = "" if periodic else ", box = [2.0, 1.0]"
     text = GOOD.replace(
         "positions = [[0.0, 0.0], [0.5, 0.0]]",
-        f"random = {{ number = 150, hard_core = 0.08, seed = 3{box} }}"
-        + ("\nbox = [2.0, 1.0]" if periodic else ""),
+        f"random = {{ number = 150, hard_core = 0.08, seed = 3{box} }}" + ("\nbox = [2.0, 1.0]" if periodic else ""),
     )
     positions = config.load_run(run_file(text)).positions()
 
@@ -176,9 +173,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("old, new, words", BAD.values(), ids=BAD)
-def test_bad_run_file_is_refused_in_one_line_and_leaves_nothing(
-    run_file, capsys, monkeypatch, old, new, words
-):
+def test_bad_run_file_is_refused_in_one_line_and_leaves_nothing(run_file, capsys, monkeypatch, old, new, words):
     assert GOOD.count(old) == 1
     monkeypatch.setattr(cli, "_relax_starts", lambda *_: pytest.fail("computed before the input was checked"))
     path = run_file(GOOD.replace(old, new))

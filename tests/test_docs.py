@@ -15,9 +15,7 @@ import scmag_jax as sm
 
 ROOT = pathlib.Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-MODULES = sorted(
-    ["scmag_jax", *(module.name for module in pkgutil.walk_packages(sm.__path__, prefix="scmag_jax."))]
-)
+MODULES = sorted(["scmag_jax", *(module.name for module in pkgutil.walk_packages(sm.__path__, prefix="scmag_jax."))])
 # Bases, enumerations and answers of other calls: nothing that a user constructs.
 WITHOUT_EXAMPLE = {"FreeEnergy", "Solution", "RESULTS", "LatticeState"}
 WITHOUT_EXAMPLE |= {"LatticeGroundState", "PairGroundState", "Relaxation"}

@@ -216,9 +216,7 @@ def test_born_limit_of_the_tmatrix(kind, t):
         "rashba": lambda: mat.RashbaBand("0.4 electron_mass", "0.3 eV angstrom", "20 meV"),
     }
     band = bands[kind]()
-    exchange = 2e-4 / (
-        np.pi / 2 * float(band.density_of_states)
-    )  # beta = 2e-4; corrections of order beta^2 = 4e-8
+    exchange = 2e-4 / (np.pi / 2 * float(band.density_of_states))  # beta = 2e-4; corrections of order beta^2 = 4e-8
     close(band.exchange_parameter(exchange), 2e-4, rtol=1e-14)
     close(band.gamma_tmatrix(exchange, t), band.gamma_born(exchange, t), rtol=3e-7)
     weight = band.quasiclassical_weight(0.0) * mat.superfluid_weight(t)
@@ -273,9 +271,7 @@ def dirac_weight_by_momenta(fermi, gap, thermal):
             [-cutoff, -100, -10, 0, *(fermi + thermal * np.array([-9, -3, -1, 0, 1, 3, 9])), 20, 100, cutoff]
         )
         for a, b in zip(stops[:-1], stops[1:], strict=True):
-            value += quad(lambda x: integrand(x, gap) - integrand(x, 0.0), a, b, epsabs=1e-12, epsrel=1e-12)[
-                0
-            ]
+            value += quad(lambda x: integrand(x, gap) - integrand(x, 0.0), a, b, epsabs=1e-12, epsrel=1e-12)[0]
         return value
 
     return 2 * cut(8000.0) - cut(4000.0)
@@ -375,9 +371,7 @@ def test_fe_se_te_agrees_with_the_reference():
     same(sample.beta, "beta")
     same(sample.coherence_length / NM, "xi_hbar_v_over_Delta_nm")
     same(sample.superfluid_weight(), "D_SI")
-    same(
-        mat.fe_se_te(interband=True).superfluid_weight() / sample.superfluid_weight(), "D_full_over_intraband"
-    )
+    same(mat.fe_se_te(interband=True).superfluid_weight() / sample.superfluid_weight(), "D_full_over_intraband")
     same(sample.pearl_length(), "r0_m_surface_only")
     same(sample.gamma(), "Gamma_Born_Am")
     same(sample.gamma(method="t-matrix"), "Gamma_Tmatrix_Am")
@@ -402,9 +396,7 @@ def test_fe_se_te_on_a_bulk_flake():
 
 def test_fe_se_te_coupling_has_its_closed_form():
     sample = mat.fe_se_te()
-    v, fermi, exchange = (
-        float(x) for x in (sample.band.velocity, sample.band.fermi_energy, sample.exchange_moment)
-    )
+    v, fermi, exchange = (float(x) for x in (sample.band.velocity, sample.band.fermi_energy, sample.exchange_moment))
     close(sample.coupling_strength(), fermi * exchange**2 / (8 * np.pi**2 * (HBAR * v) ** 2), rtol=1e-12)
     t = jnp.array([0.3, 0.8])  # Gamma follows D, so that J = Gamma^2/D does too
     close(sample.coupling_strength(t) / sample.coupling_strength(), mat.superfluid_weight(t), rtol=1e-12)

@@ -166,9 +166,7 @@ def test_open_plane_is_the_sum_over_pairs():
 
 def test_harness_counts_and_judges():
     calls = []
-    timings, results = harness.time_together(
-        {"project": lambda: calls.append("p") or 1, "peer": lambda: 2}, runs=4
-    )
+    timings, results = harness.time_together({"project": lambda: calls.append("p") or 1, "peer": lambda: 2}, runs=4)
     assert (len(calls), timings["project"].runs, results) == (5, 4, {"project": 1, "peer": 2})
     assert harness.Bar("speed", 10.0, 9.9, at_least=True).passed is False
     assert harness.Bar("time", 10.0, 9.9, at_least=False).passed is True

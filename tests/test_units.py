@@ -48,9 +48,7 @@ def test_constants_are_those_of_codata():
     ],
 )
 def test_strings_become_si(text, dimension, si):
-    close(
-        units.to_si(text, dimension), si, rtol=2e-9
-    )  # the electron mass and hbar differ by edition, not by more
+    close(units.to_si(text, dimension), si, rtol=2e-9)  # the electron mass and hbar differ by edition, not by more
 
 
 def test_numbers_and_arrays_are_si_already():

@@ -106,9 +106,7 @@ def bz(points, height, positions, moments, pearl_length=1.0, strength=1.0, sign=
     total = np.zeros(len(points))
     for position, moment in zip(positions, moments, strict=True):
         for index, separation in enumerate((points - position) / pearl_length):
-            total[index] += (
-                moment @ separation * _bz_integral(np.hypot(*separation), abs(height) / pearl_length)
-            )
+            total[index] += moment @ separation * _bz_integral(np.hypot(*separation), abs(height) / pearl_length)
     return -3.0 * g / (2.0 * np.pi * pearl_length**3) * total
 
 
@@ -133,15 +131,7 @@ def _short_range(r, tau):
     y_max = 0.5 * np.log1p(EXPONENT / a)
     y = 0.5 * y_max * (1.0 + NODES)
     growth = np.exp(2.0 * y)
-    weight = (
-        0.5
-        * y_max
-        * WEIGHTS
-        * special.erfcx(tau * np.exp(-y))
-        * growth
-        * np.exp(-a * growth)
-        / (2.0 * tau**2)
-    )
+    weight = 0.5 * y_max * WEIGHTS * special.erfcx(tau * np.exp(-y)) * growth * np.exp(-a * growth) / (2.0 * tau**2)
     return weight.sum(-1), (weight * growth).sum(-1) / (2.0 * tau**2)
 
 
@@ -163,9 +153,7 @@ def _long_range(q, tau):
 def _self_term(tau):
     """int_tau^inf erfcx(t)/(2 t^3) dt, the long-range part at the moment's own place; t = tau e^y."""
     y = 0.5 * (EXPONENT / 2.0) * (1.0 + NODES)
-    return (0.5 * (EXPONENT / 2.0) * WEIGHTS * special.erfcx(tau * np.exp(y)) * np.exp(-2.0 * y)).sum() / (
-        2.0 * tau**2
-    )
+    return (0.5 * (EXPONENT / 2.0) * WEIGHTS * special.erfcx(tau * np.exp(y)) * np.exp(-2.0 * y)).sum() / (2.0 * tau**2)
 
 
 # --- Bravais lattices
@@ -185,9 +173,7 @@ def reciprocal(vectors):
 def lattice_points(vectors, radius):
     """All lattice points within a radius of the origin, the origin included, shape (n, 2)."""
     n1, n2 = (int(radius * np.linalg.norm(b) / (2.0 * np.pi)) for b in reciprocal(vectors))
-    n = np.stack(np.meshgrid(np.arange(-n1, n1 + 1), np.arange(-n2, n2 + 1), indexing="ij"), -1).reshape(
-        -1, 2
-    )
+    n = np.stack(np.meshgrid(np.arange(-n1, n1 + 1), np.arange(-n2, n2 + 1), indexing="ij"), -1).reshape(-1, 2)
     points = n @ vectors
     return points[np.sum(points**2, -1) <= radius**2]
 

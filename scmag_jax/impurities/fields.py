@@ -34,16 +34,14 @@ def screened_potential(
         height: z >= 0.
         pearl_length: r0, finite.
     """
-    points, weights = gauss_legendre(HEIGHT_NODES)
     square, z = jnp.sum(separation**2, axis=-1) / pearl_length**2, height / pearl_length
-    scale = jax.lax.stop_gradient(jnp.sqrt(square + z**2))
+    scale = jax.lax.stop_gradient(jnp.sqrt(square + z**2))[..., None]
     length = jnp.arcsinh(HEIGHT_CUTOFF / scale)
-    total = jnp.zeros_like(square)
-    for point, weight in zip(points.tolist(), weights.tolist(), strict=True):
-        s = scale * jnp.sinh(point * length)
-        measure = weight * length * jnp.sqrt(s**2 + scale**2) * jnp.exp(-s)
-        total = total + measure / jnp.sqrt((s + z) ** 2 + square)
-    return total
+    leading = tuple(range(square.ndim))
+    points, weights = (jnp.expand_dims(jnp.asarray(v, square.dtype), leading) for v in gauss_legendre(HEIGHT_NODES))
+    s = scale * jnp.sinh(points * length)
+    measure = weights * length * jnp.sqrt(s**2 + scale**2) * jnp.exp(-s)
+    return jnp.sum(measure / jnp.sqrt((s + z) ** 2 + square[..., None]), axis=-1)
 
 
 def stream_function(U: Callable, gamma: Float[Array, ""]) -> Callable:

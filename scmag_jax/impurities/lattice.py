@@ -264,7 +264,7 @@ def _critical_angle(coupling, spacing, cutoff):
     low, high = jax.lax.fori_loop(0, 30, halve, ends)
     angle = (low + high) / 2
     value, slope = jax.jvp(lambda a: excess(a, *fixed), (angle,), (jnp.ones_like(angle),))
-    angle = jax.lax.stop_gradient(angle - value / slope)
+    angle = jax.lax.stop_gradient(jnp.clip(angle - value / slope, *ends))
     # the correction is zero in value and carries d(angle) = -d(excess)/slope
     residual = excess(angle, coupling, spacing, cutoff)
     angle = angle - (residual - jax.lax.stop_gradient(residual)) / jax.lax.stop_gradient(slope)

@@ -74,9 +74,7 @@ class RashbaBand(HelicalBand):
     def __init__(self, mass: Any, rashba: Any, chemical_potential: Any):
         self.mass = si_array(mass, "mass", "mass", sign="positive")
         self.rashba = si_array(rashba, "velocity", "rashba")
-        self.chemical_potential = si_array(
-            chemical_potential, "energy", "chemical_potential", sign="positive"
-        )
+        self.chemical_potential = si_array(chemical_potential, "energy", "chemical_potential", sign="positive")
 
     @property
     def density_of_states(self) -> Float[Array, "..."]:

@@ -35,9 +35,7 @@ def chebyshev_fit(function: Callable[[np.ndarray], np.ndarray], count: int) -> t
     return tuple(np.polynomial.chebyshev.chebfit(nodes, function(nodes), count - 1).tolist())
 
 
-def chebyshev_sum(
-    coefficients: Sequence[float] | Float[Array, "c"], x: Float[Array, "*n"]
-) -> Float[Array, "*n"]:
+def chebyshev_sum(coefficients: Sequence[float] | Float[Array, "c"], x: Float[Array, "*n"]) -> Float[Array, "*n"]:
     """Sum of `coefficients[k] T_k(x)` by Clenshaw's recurrence, unrolled so that it fuses into one loop."""
     ahead, here = jnp.zeros_like(x), jnp.zeros_like(x)
     twice = 2 * x

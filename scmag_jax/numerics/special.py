@@ -14,9 +14,7 @@ from jaxtyping import Array, Float
 
 from .quadrature import chebyshev_fit, chebyshev_sum, gauss_legendre, horner
 
-SERIES_LIMIT = (
-    4.0  # below it the power series cancels by less than two digits; above it 32 Chebyshev terms do
-)
+SERIES_LIMIT = 4.0  # below it the power series cancels by less than two digits; above it 32 Chebyshev terms do
 SERIES_DEGREE = 44
 CHEBYSHEV_TERMS = 34
 ERFCX_SCALE = 3.75  # of Shepherd and Laframboise, Math. Comp. 36, 249 (1981): x -> (x - c)/(x + c)

@@ -1,8 +1,9 @@
 """Y. Lu, I. V. Tokatly and F. S. Bergeret, arXiv:2307.10723 and Phys. Rev. B 108, L180506: the figures.
 
 One function a figure. Each takes the parameters and the numbers of points and returns named NumPy arrays, which are
-the arguments of the function of `scmag_jax.plot` that draws them (`FIGURES`, at the end). Lengths are in Pearl lengths at T = 0; pair energies in
-strength/(length unit)^2, energies per moment of a lattice in strength/d^2, strength = Gamma^2/(2 pi e^2 D).
+the arguments of the function of `scmag_jax.plot` that draws them (`FIGURES`, at the end). Lengths are in Pearl lengths
+at T = 0; pair energies in strength/(length unit)^2, energies per moment of a lattice in strength/d^2,
+strength = Gamma^2/(2 pi e^2 D).
 """
 
 import dataclasses
@@ -247,8 +248,8 @@ def figure_3d(parameters: Parameters, sizes: Sizes) -> Data:
 def unscreened_sums(parameters: Parameters, sizes: Sizes) -> Data:
     """Text on the lattice: energies per moment summed over circles of growing radius, without screening.
 
-    Plain sums over the pairs, of the lattice drawn in Figs. 3a and 3b; `limit_*` are the sums of the thermodynamic limit, without
-    the depolarisation `pi n strength/2` of a circle, n moments per area (`depolarisation`).
+    Plain sums over the pairs, of the lattice drawn in Figs. 3a and 3b; `limit_*` are the sums of the thermodynamic
+    limit, without the depolarisation `pi n strength/2` of a circle, n moments per area (`depolarisation`).
     """
     lattice = BravaisLattice.rhombic(1.0, parameters.drawn_angle)
     coupling = PearlCoupling(jnp.inf)

@@ -25,7 +25,7 @@ class Figure:
     title: str
     compute: Callable[[Any, Any], Data]
     draw: Callable[..., Any]
-    seconds: float
+    seconds: float | int
 
 
 @dataclasses.dataclass(frozen=True)
