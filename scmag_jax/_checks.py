@@ -9,14 +9,17 @@ import numpy as np
 
 
 def concrete(value: Any) -> np.ndarray | None:
-    """The value as a NumPy array, or None while it is being traced."""
-    return None if isinstance(value, jax.core.Tracer) else np.asarray(value)
+    """The value as a NumPy array, or None while it, or a part of it, is being traced."""
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value)):
+        return None
+    return np.asarray(value)
 
 
 def real_array(name: str, value: Any) -> jax.Array:
     """`value` as an array of the default float type; NaN, infinity and complex or text values are refused."""
     array = _as_float(name, value)
-    known = concrete(array)
+    # of the value as it came: inside jit the converted array of a plain number is traced
+    known = concrete(value)
     if known is not None and not np.all(np.isfinite(known)):
         raise ValueError(f"{name} must be finite, got {_count_bad(known)} NaN or infinite value(s)")
     return array
@@ -28,7 +31,7 @@ def positive(name: str, value: Any, *, allow_infinite: bool = False) -> jax.Arra
     if array.ndim:
         raise ValueError(f"{name} must be a scalar, got shape {array.shape}; use jax.vmap for several values")
     message = f"{name} must be positive" + ("" if allow_infinite else " and finite")
-    known = concrete(array)
+    known = concrete(value)
     if known is None:
         bad = ~(array > 0) if allow_infinite else ~((array > 0) & jnp.isfinite(array))
         return eqx.error_if(array, bad, message)

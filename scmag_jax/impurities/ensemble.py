@@ -167,13 +167,11 @@ class Ensemble(FreeEnergy):
         return above * jnp.stack([odd, odd, jnp.ones_like(odd)]).reshape((1,) * (above.ndim - 1) + (3,))
 
     def _weighted(self, moments):
-        count = len(self.weights)
-        if moments.shape != (count, 2):
-            raise ValueError(f"moments must have shape ({count}, 2), got {moments.shape}")
+        moments = with_shape("moments", moments, (len(self.weights), 2))
         return self.weights[:, None] * moments
 
     def _potential(self, moments):
-        return self.interaction.potential(self._weighted(with_shape("moments", moments, ("n", 2))))
+        return self.interaction.potential(self._weighted(moments))
 
     def _map(self, function, points):
         points = with_shape("points", points, ("...", 2))
@@ -227,9 +225,10 @@ def _blockwise_energy(interaction, moments):
 
 
 def _check_box(box):
-    known = concrete(real_array("box", box))
+    known = concrete(box)
     if known is None:
         raise ValueError("box must be concrete numbers: it fixes the number of terms of the Ewald sum")
+    real_array("box", box)
     if known.shape != (2,) or not (known > 0).all():
         raise ValueError(f"box must be two positive sides (Lx, Ly), got {known.tolist()}")
     return known.astype(float)
