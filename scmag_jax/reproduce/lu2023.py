@@ -157,9 +157,10 @@ def figure_3ab(parameters: Parameters, sizes: Sizes) -> Data:
 
     The markers are Luttinger-Tisza minima over the whole Brillouin zone.
     """
-    angles, _, energies = _energy_map(parameters, sizes)
-    screened, unscreened = energies[0], energies[-1]
+    angles = jnp.linspace(60.0, 90.0, sizes.angles)
     searched = jnp.linspace(60.0, 90.0, sizes.searched)
+    pearl_lengths = jnp.asarray([1.0, jnp.inf])
+    screened, unscreened = _order_energies(angles, pearl_lengths, parameters.spacing)
     kind, lowest = _lattice_ground_states(searched, 1.0, parameters.spacing)
     uniform, layered = _order_directions(parameters)
     return _numpy(
@@ -217,7 +218,10 @@ def figure_3d(parameters: Parameters, sizes: Sizes) -> Data:
     at `cutoffs[i]` (NaN where the antiferromagnet wins at every angle from 60 degrees up); `unscreened_critical` is
     the one of r0 -> inf and `dipole_critical` that of a lattice far wider than the Pearl length.
     """
-    angles, rows, energies = _energy_map(parameters, sizes)
+    angles = jnp.linspace(60.0, 90.0, sizes.angles)
+    rows = jnp.linspace(0.0, HOTTEST, sizes.temperatures)
+    energies = _order_energies(angles, 1 / superfluid_weight(rows), parameters.spacing)
+
     temperature = jnp.linspace(0.0, HOTTEST, sizes.curve)
     pearl_length = 1 / superfluid_weight(temperature)
     # two limits ride along with the temperatures, so that everything is compiled once
@@ -229,7 +233,7 @@ def figure_3d(parameters: Parameters, sizes: Sizes) -> Data:
         {
             "angles": angles,
             "rows": rows,
-            "difference": energies[:-1, 0] - energies[:-1, 1],
+            "difference": energies[:, 0] - energies[:, 1],
             "temperature": temperature,
             "critical": critical[:-2],
             "unscreened_critical": critical[-2],
@@ -277,17 +281,6 @@ def unscreened_sums(parameters: Parameters, sizes: Sizes) -> Data:
     )
 
 
-def _energy_map(parameters, sizes):
-    """Angles, temperatures, and both energies per moment at each, shape (temperatures + 1, 2, angles).
-
-    The last row is the limit without screening: with it Figs. 3ab and 3d share one compiled program.
-    """
-    angles = jnp.linspace(60.0, 90.0, sizes.angles)
-    rows = jnp.linspace(0.0, HOTTEST, sizes.temperatures)
-    lengths = jnp.concatenate([1 / superfluid_weight(rows), jnp.asarray([jnp.inf])])
-    return angles, rows, _order_energies(angles, lengths, parameters.spacing)
-
-
 @jax.jit
 def _order_energies(angles, pearl_lengths, spacing):
     """Both energies per moment in strength/d^2, shape (lengths, 2, angles)."""
@@ -320,21 +313,22 @@ def _order_directions(parameters):
     return directions * np.sign(directions[:, :1])  # towards +x
 
 
-# The searches run one after another, not vmapped: that halves the compilation, which takes most of the time.
-
-
 @jax.jit
 def _critical_angles(pearl_lengths, spacings):
-    return jax.lax.map(lambda at: critical_angle(PearlCoupling(at[0]), at[1]), (pearl_lengths, spacings))
+    return jax.vmap(lambda r0, d: critical_angle(PearlCoupling(r0), d))(pearl_lengths, spacings)
 
 
 @jax.jit
 def _truncated_critical_angles(pearl_lengths, cutoffs, spacing):
-    def angle(at):
-        return critical_angle(PearlCoupling(at[0]), spacing, at[1])
+    def angle(cutoff, pearl_length):
+        coupling, triangular = PearlCoupling(pearl_length), BravaisLattice.rhombic(spacing, 60.0, aspect=1)
+        uniform, layered = (triangular.truncated_energy(coupling, s, cutoff) for s in (FERROMAGNET, ANTIFERROMAGNET))
+        crosses = uniform < layered
+        # where nothing crosses, the search is given a circle for which it does, and its answer is dropped
+        found = critical_angle(coupling, spacing, jnp.where(crosses, cutoff, 1000 * pearl_length))
+        return jnp.where(crosses, found, jnp.nan)
 
-    pairs = jnp.meshgrid(pearl_lengths, cutoffs, indexing="xy")
-    return jax.lax.map(angle, tuple(values.ravel() for values in pairs)).reshape(pairs[0].shape)
+    return jax.vmap(jax.vmap(angle, in_axes=(None, 0)), in_axes=(0, None))(cutoffs, pearl_lengths)
 
 
 def _numpy(data):
