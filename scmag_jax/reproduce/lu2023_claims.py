@@ -158,7 +158,7 @@ def _field_claims(parameters):
             "",
             f"Eq. 13 over the exact Bz at r = {distance:g} r0, z = 0",
             "within 10 %",
-            abs(ratio - 1) < 0.1,
+            bool(abs(ratio - 1) < 0.1),
             "The relative sign of the two terms, a factor 2 and the overall sign are wrong as printed; the PRB version "
             "leaves the formula out. Exact: Bz = (g/2 pi)(m.grad) lap V.",
         ),
