@@ -22,6 +22,10 @@ class RESULTS(eqx.Enumeration):
         "The free energy or its gradient became NaN or infinite. Check the start for coincident moments or "
         "parameters outside their range."
     )
+    gap_collapsed = (
+        "The gap collapsed: no superconducting state solves the gap equation here. Lower the temperature or the "
+        "Cooper-pair momentum; `throw=False` returns the normal state together with this result."
+    )
 
 
 class Solution(eqx.Module):

@@ -1,0 +1,68 @@
+"""Momentum meshes, in chunks that fit the cache: uniform on the lattice, Gauss-Legendre in the continuum."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..numerics.quadrature import gauss_legendre
+
+CHUNK = 2**14  # momenta worked on at once: the arrays of one chunk stay in the cache of a core
+
+
+class Mesh(eqx.Module):
+    """Momenta and weights; `kx`, `ky` and `weight` broadcast to `(chunk, momentum, momentum)`.
+
+    A product mesh keeps one row of momenta along each direction, so that its sines and cosines cost nothing.
+
+    Attributes:
+        kx, ky: momenta, lattice constant 1.
+        weight: of every momentum in the sum that stands for the average over the zone, or for the integral of
+            d2k / (2 pi)^2; zero where a chunk is filled up.
+    """
+
+    kx: Float[Array, "chunk #p #s"]
+    ky: Float[Array, "#chunk #p #s"]
+    weight: Float[Array, "chunk #p #s"]
+
+    @property
+    def largest(self) -> Float[Array, ""]:
+        """The largest modulus of a momentum, or a bound of it."""
+        return jnp.hypot(jnp.max(jnp.abs(self.kx)), jnp.max(jnp.abs(self.ky)))
+
+
+def uniform_mesh(shape: tuple[int, int], offset: Float[Array, "2"]) -> Mesh:
+    """`k = 2 pi (m + offset) / shape`, every momentum with weight 1 / (nx ny)."""
+    kx, ky = (2 * jnp.pi * (jnp.arange(count) + offset[axis]) / count for axis, count in enumerate(shape))
+    return _product(kx, ky, jnp.full(shape[0], 1 / shape[0]), jnp.full(shape[1], 1 / shape[1]))
+
+
+def square_mesh(shape: tuple[int, int], cutoff: Float[Array, ""]) -> Mesh:
+    """Gauss-Legendre nodes in |kx|, |ky| < cutoff, with the weights of `int d2k / (2 pi)^2`."""
+    sides = []
+    for count in shape:
+        panels = next(p for p in range(1, count + 1) if count % p == 0 and count // p <= 64)
+        nodes, weights = gauss_legendre(count // panels, panels)
+        nodes, weights = jnp.asarray(nodes, dtype=cutoff.dtype), jnp.asarray(weights, dtype=cutoff.dtype)
+        sides.append((cutoff * (2 * nodes - 1), cutoff * weights / jnp.pi))
+    (kx, wx), (ky, wy) = sides
+    return _product(kx, ky, wx, wy)
+
+
+def point_mesh(points: Any, weights: Any) -> Mesh:
+    """Any points, shape `(p, 2)`, with weights of shape `(p,)`."""
+    kx, ky, weight = (_chunks(jnp.asarray(a), CHUNK)[..., None] for a in (points[:, 0], points[:, 1], weights))
+    return Mesh(kx, ky, weight)
+
+
+def _product(kx, ky, weight_x, weight_y):
+    rows = max(1, CHUNK // ky.size)
+    kx, weight_x = _chunks(kx, rows)[..., None], _chunks(weight_x, rows)[..., None]
+    return Mesh(kx, ky[None, None, :], weight_x * weight_y)
+
+
+def _chunks(values, size):
+    count = -(-values.size // size)
+    size = -(-values.size // count)  # even, so that little is filled up
+    return jnp.pad(values, (0, count * size - values.size)).reshape(count, size)

@@ -1,0 +1,423 @@
+"""Uniform superconductor / altermagnet in momentum space: free energy, gap, Neel field and supercurrent."""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .._checks import concrete, positive, with_shape
+from ..numerics.poles import LARGEST_WINDOW, Poles, error_bound, poles_needed, tanh_poles
+from ..solution import RESULTS, Solution
+from .determinant import free_energy_density
+from .gap import GapEquation, critical_temperature, largest_gap
+from .mesh import Mesh, square_mesh, uniform_mesh
+from .model import Altermagnet
+
+POLE_TOLERANCE = 1e-12  # of tanh, where the number of poles is chosen here; ln 2cosh is then better than 1e-13
+WORST_POLES = 1e-3  # an error of tanh beyond this is a mistake, not a choice
+TRACED_POLES = 32  # where the temperature is not known: 1e-10 down to a bandwidth / 2T of 1e5
+UNIT_TOLERANCE = 1e-2  # of |n|: room for differences by hand, none for a vector that was not normalised
+BATCH = 2**18  # momenta of the parameter points that are worked on at once
+
+
+class UniformState(Solution):
+    """Answer of `UniformBdG.solve`.
+
+    Attributes:
+        gap: pairing amplitude, `(...)`; zero in the normal state.
+        free_energy: per site, `(...)`; with `gap^2 / attraction` where an attraction is given.
+        neel_field: -dF/dn at fixed gap, `(..., 3)`.
+        torque: n x neel_field, `(..., 3)`.
+        current: 2 dF/dq, `(..., 2)`, in units of e t / (hbar a).
+        result: member of `RESULTS`, an enumeration of shape `(...)`.
+        stats: `steps` of the gap iteration and its `residual`, `|V S - gap| / gap`.
+        history: None.
+    """
+
+    gap: Float[Array, "..."]
+    free_energy: Float[Array, "..."]
+    neel_field: Float[Array, "... 3"]
+    torque: Float[Array, "... 3"]
+    current: Float[Array, "... 2"]
+
+
+class UniformBdG(eqx.Module):
+    r"""Superconductor with Cooper-pair momentum q on an altermagnet with a uniform Neel vector n (Vakili 2026, Eqs. 1, 2).
+
+        F(q, n) = -(T/2) sum_k sum_{4 E} ln 2cosh(E / 2T)   [ + gap^2 / attraction ]
+
+    per site: `sum_k` is the average over the mesh, or `int d2k / (2 pi)^2` up to the cut-off in the continuum. The
+    energies E of `[[h(k + q/2), gap i sigma_y], [h.c., -h(-k + q/2)^*]]` are never worked out: F is a sum over poles of
+    the logarithm of a determinant in closed form. Units are `a = hbar = e = k_B = 1` and one energy unit.
+
+    In the continuum F itself diverges with the cut-off, and a shift by q/2 in a fixed window adds a spurious `-const q^2`:
+    differences between directions of n converge, `F(q) - F(0)` does not. `supercurrent` and `stiffness` therefore
+    use the difference to the normal state there.
+
+    Every method broadcasts `q (..., 2)` against `n (..., 3)`, works a batch through in bounded memory, and is
+    differentiable in q, n and all parameters, the self-consistent gap included (implicitly). Under an outer
+    `jax.vmap` memory grows with the batch; handing over batched q and n is better.
+
+    Args:
+        model: the normal state.
+        gap: given pairing amplitude (for a BCS temperature law see `bcs_gap` and `tanh_gap`), or
+        attraction: V of `-V n_up n_down`, with which the gap solves `gap = V S(gap)` for every q and n.
+        temperature: k_B T, positive.
+        mesh: number of momenta along x and y, or a `Mesh` (`graded_mesh`).
+        dispersion: "lattice" or "continuum".
+        cutoff: continuum only: |kx|, |ky| < cutoff.
+        mesh_offset: lattice only: `k = 2 pi (m + mesh_offset) / mesh`. Periodic electrons on a lattice of the size of the
+            mesh whose gap winds w times have the offset -w/2 (`of_lattice`).
+        poles: number of poles, see `pole_error`; None = as many as 1e-12 in tanh takes.
+
+    Raises:
+        ValueError: none or both of gap and attraction, a temperature that is not positive or too low for the spectrum
+            of the model, a mesh or poles that are no positive integers, too few poles, a cut-off without a continuum.
+
+    Example:
+        >>> model = Altermagnet(chemical_potential=0.05, rashba=0.2, altermagnet=0.2)
+        >>> u = UniformBdG(model, gap=0.2, temperature=0.0113, mesh=(64, 64))
+        >>> q = jnp.array([0.1, 0.0])
+        >>> along_x, along_y = u.free_energy(q, jnp.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
+        >>> print(f"{along_y - along_x:.4e}")
+        -3.9122e-05
+    """
+
+    model: Altermagnet
+    temperature: Float[Array, ""]
+    momenta: Mesh
+    gap: Float[Array, ""] | None
+    attraction: Float[Array, ""] | None
+    dispersion: str = eqx.field(static=True)
+    poles: int | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        model: Altermagnet,
+        *,
+        gap: Any = None,
+        attraction: Any = None,
+        temperature: Any,
+        mesh: Any,
+        dispersion: str = "lattice",
+        cutoff: Any = None,
+        mesh_offset: Any = (0.0, 0.0),
+        poles: int | None = None,
+    ):
+        if not isinstance(model, Altermagnet):
+            raise ValueError(f"model must be an Altermagnet, got {type(model).__name__}")
+        if (gap is None) == (attraction is None):
+            raise ValueError("exactly one of gap and attraction must be given")
+        self.model = model
+        self.temperature = positive("temperature", temperature)
+        self.gap = None if gap is None else _not_negative("gap", gap)
+        self.attraction = None if attraction is None else positive("attraction", attraction)
+        self.dispersion = dispersion
+        self.momenta = _momenta(mesh, dispersion, cutoff, mesh_offset)
+        self.poles = _check_poles(poles)
+        if concrete((self.temperature, self.window)) is not None:
+            self._check_window()
+
+    @classmethod
+    def of_lattice(cls, model: Altermagnet, shape: Any, winding: Any = (0, 0), **parameters: Any) -> "UniformBdG":
+        """The momenta of a periodic lattice of `shape` sites whose gap winds `winding` times along x and y.
+
+        Real space and momentum space then agree to rounding at `q = pair_momentum(shape, winding)`: electrons stay
+        periodic, so that a gap of odd winding pairs momenta half a step aside.
+
+        Args:
+            model: the normal state.
+            shape: sites along x and y.
+            winding: turns of the phase of the gap around the lattice, two integers.
+            **parameters: `gap` or `attraction`, `temperature`, `poles`.
+
+        Example:
+            >>> model = Altermagnet(0.05, 0.2, 0.2)
+            >>> u = UniformBdG.of_lattice(model, (10, 8), (1, 0), attraction=5.0, temperature=0.0113379)
+            >>> print(f"{u.solve(pair_momentum((10, 8), (1, 0)), jnp.array([1.0, 0.0, 0.0])).gap:.4f}")
+            0.3942
+        """
+        offset = tuple(-operator.index(w) / 2 for w in winding)
+        return cls(model, mesh=shape, mesh_offset=offset, **parameters)
+
+    @property
+    def window(self) -> Float[Array, ""]:
+        """Bound of |E| / 2T, the largest argument of tanh; with a self-consistent gap, of any gap up to V / 2."""
+        gap = self.attraction / 2 if self.gap is None else self.gap
+        return (self._normal_bound() + gap) / (2 * self.temperature)
+
+    @property
+    def pole_error(self) -> float:
+        """Bound of the error of the pole form of tanh; that of ln 2cosh is some 20 times smaller, relative."""
+        return error_bound(float(self.window), self._pole_count())
+
+    def free_energy(self, q: Any, n: Any, *, throw: bool = True) -> Float[Array, "..."]:
+        """Free energy per site, without `Tr h / 2`; with `gap^2 / attraction` where an attraction is given.
+
+        Args:
+            q: Cooper-pair momentum, `(..., 2)`.
+            n: Neel vector, `(..., 3)`, of unit length (traced values are not checked).
+            throw: with an attraction: raise where no superconducting state is found; False gives the normal state.
+
+        Raises:
+            ValueError: wrong shape, NaN, |n| off 1 by more than 1 %.
+            eqx.EquinoxRuntimeError: the gap collapsed and `throw=True`.
+        """
+        return self._map(_energy, q, n, throw)
+
+    def neel_field(self, q: Any, n: Any, *, throw: bool = True) -> Float[Array, "... 3"]:
+        """Neel field `h = -dF/dn` (Vakili 2026, Eq. 3), n unconstrained, at fixed gap; same arguments."""
+        return self._map(_neel_field, q, n, throw)
+
+    def torque(self, q: Any, n: Any, *, throw: bool = True) -> Float[Array, "... 3"]:
+        """Neel spin-orbit torque `n x h` (Vakili 2026, Eq. 4); same arguments as `free_energy`."""
+        n = _check_direction(n)
+        return jnp.cross(n, self.neel_field(q, n, throw=throw))
+
+    def supercurrent(self, q: Any, n: Any, *, throw: bool = True) -> Float[Array, "... 2"]:
+        """Sheet current `2 dF/dq` in units of e t / (hbar a), anomalous part included: not zero at q = 0.
+
+        To first order `2 (nu q + tm gamma (n_y, n_x))`, with nu of `stiffness`; the paper's "Js = nu_s q" is its first
+        part. In the continuum, the derivative of the difference to the normal state. Arguments as `free_energy`.
+        """
+        return self._map(_supercurrent, q, n, throw)
+
+    def stiffness(self, q: Any, n: Any, *, throw: bool = True) -> Float[Array, "... 2 2"]:
+        """Superfluid stiffness `d2F/dq dq` (nu_s of Vakili 2026), the change of the gap with q included."""
+        return self._map(_stiffness, q, n, throw)
+
+    def solve(self, q: Any, n: Any, *, throw: bool = True) -> UniformState:
+        """Gap, free energy, Neel field, torque and current at once.
+
+        Args:
+            q: Cooper-pair momentum, `(..., 2)`.
+            n: Neel vector, `(..., 3)`, of unit length.
+            throw: raise where the gap collapses; False returns the normal state there, and `result` says so.
+        """
+        return self._map(_solve, q, n, throw)
+
+    def critical_temperature(self, q: Any, n: Any) -> Float[Array, "..."]:
+        """Highest temperature at which the normal state is unstable, `V K(gap = 0, T) = 1`; 0 where there is none.
+
+        The second-order transition at the given q and n; `temperature` plays no part. Differentiable.
+
+        Raises:
+            ValueError: no attraction was given, or as `free_energy`.
+
+        Example:
+            >>> u = UniformBdG(Altermagnet(0.05, 0.2, 0.0), attraction=5.0, temperature=0.1, mesh=(64, 64))
+            >>> print(f"{u.critical_temperature(jnp.zeros(2), jnp.array([0.0, 0.0, 1.0])):.6f}")
+            0.260912
+        """
+        if self.attraction is None:
+            raise ValueError("attraction must be given for a critical temperature, got a fixed gap")
+        return self._map(_critical_temperature, q, n, False)
+
+    # --- one point (q, n)
+
+    def _quasiparticles(self, poles: Poles, q, n, gap_squared):
+        bloch = getattr(self.model, self.dispersion)
+        return free_energy_density(bloch, self.momenta, poles, self.temperature, q, n, gap_squared)
+
+    def _gap_squared(self, poles, q, n, throw):
+        """Square of the gap, and how its equation ended."""
+        if self.gap is not None:
+            return self.gap**2, RESULTS.successful, jnp.zeros((), int), jnp.zeros_like(self.gap)
+        found = largest_gap(GapEquation(_quasiparticles, self.attraction, (self, poles, q, n)))
+        square = found.gap_squared
+        if throw:
+            square = found.result.error_if(square, found.result != RESULTS.successful)
+        return square, found.result, found.steps, found.residual
+
+    def _functional(self, poles, q, n, gap_squared):
+        energy = self._quasiparticles(poles, q, n, gap_squared)
+        return energy if self.attraction is None else energy + gap_squared / self.attraction
+
+    def _flow(self, poles, q, n, gap_squared):
+        """The part of F whose q-derivative is the current."""
+        energy = self._quasiparticles(poles, q, n, gap_squared)
+        if self.dispersion == "continuum":
+            energy -= self._quasiparticles(poles, q, n, jnp.zeros_like(gap_squared))
+        return energy
+
+    # --- batches and poles
+
+    def _map(self, function, q, n, throw):
+        q, n = with_shape("q", q, ("...", 2)), _check_direction(n)
+        return _batched(function, self, self._tanh_poles(), q, n, throw)
+
+    def _tanh_poles(self):
+        if concrete(self.window) is not None:
+            self._check_window()
+        return tanh_poles(self.window, self._pole_count())
+
+    def _pole_count(self):
+        if self.poles is not None:
+            return self.poles
+        known = concrete(self.window)
+        return TRACED_POLES if known is None else poles_needed(float(known), POLE_TOLERANCE)
+
+    def _normal_bound(self):
+        if self.dispersion == "lattice":
+            return self.model.lattice_bound()
+        return self.model.continuum_bound(self.momenta.largest + 1)  # room for |q| / 2 up to 1
+
+    def _check_window(self):
+        window = float(self.window)
+        if window > LARGEST_WINDOW:
+            lowest = float(self.temperature) * window / LARGEST_WINDOW
+            raise ValueError(
+                f"temperature must be at least {lowest:.2g} for energies up to {2 * window * self.temperature:.3g}, "
+                f"got {float(self.temperature):g}"
+            )
+        if self.pole_error > WORST_POLES:
+            raise ValueError(
+                f"poles must be at least {poles_needed(window, WORST_POLES)} at this temperature, got {self.poles}: tanh "
+                f"would be off by {self.pole_error:.0e}; {poles_needed(window, POLE_TOLERANCE)} give 1e-12"
+            )
+
+
+def pair_momentum(shape: Any, winding: Any) -> Float[Array, "2"]:
+    """Cooper-pair momentum `q = 2 pi winding / shape` of a gap that winds around a periodic lattice.
+
+    Example:
+        >>> print(pair_momentum((30, 25), (1, 0)).round(5))
+        [0.20944 0.     ]
+    """
+    return 2 * jnp.pi * with_shape("winding", winding, (2,)) / with_shape("shape", shape, (2,))
+
+
+# --- what is worked out at one point
+
+
+def _energy(u, poles, q, n, throw):
+    return u._functional(poles, q, n, u._gap_squared(poles, q, n, throw)[0])
+
+
+def _neel_field(u, poles, q, n, throw):
+    gap_squared = u._gap_squared(poles, q, n, throw)[0]
+    return -jax.grad(u._quasiparticles, argnums=2)(poles, q, n, gap_squared)
+
+
+def _supercurrent(u, poles, q, n, throw):
+    gap_squared = u._gap_squared(poles, q, n, throw)[0]
+    return 2 * jax.grad(u._flow, argnums=1)(poles, q, n, gap_squared)
+
+
+def _stiffness(u, poles, q, n, throw):
+    return jax.jacfwd(lambda q: _supercurrent(u, poles, q, n, throw))(q) / 2
+
+
+def _solve(u, poles, q, n, throw):
+    gap_squared, result, steps, residual = u._gap_squared(poles, q, n, throw)
+    energy, (of_q, of_n) = jax.value_and_grad(u._functional, argnums=(1, 2))(poles, q, n, gap_squared)
+    if u.dispersion == "continuum":
+        of_q = jax.grad(u._flow, argnums=1)(poles, q, n, gap_squared)
+    return UniformState(
+        result=result,
+        stats={"steps": steps, "residual": residual},
+        history=None,
+        gap=jnp.sqrt(gap_squared),
+        free_energy=energy,
+        neel_field=-of_n,
+        torque=-jnp.cross(n, of_n),
+        current=2 * of_q,
+    )
+
+
+def _quasiparticles(gap_squared, point):
+    u, poles, q, n = point
+    return u._quasiparticles(poles, q, n, gap_squared)
+
+
+def _critical_temperature(u, poles, q, n, throw):
+    def free_energy(gap_squared, temperature, point):
+        at = eqx.tree_at(lambda u: u.temperature, point[0], temperature)
+        return at._quasiparticles(tanh_poles(at.window, TRACED_POLES), *point[1:], gap_squared)
+
+    return critical_temperature(free_energy, u.attraction, (u, q, n))
+
+
+@eqx.filter_jit
+def _batched(function: Callable, u, poles, q, n, throw):
+    leading = jnp.broadcast_shapes(q.shape[:-1], n.shape[:-1])
+
+    def point(arguments):
+        return function(u, poles, *arguments, throw)
+
+    if not leading:
+        return point((q, n))
+    q = jnp.broadcast_to(q, (*leading, 2)).reshape(-1, 2)
+    n = jnp.broadcast_to(n, (*leading, 3)).reshape(-1, 3)
+    together = max(1, min(BATCH // u.momenta.weight.size, q.shape[0]))
+    answers = jax.lax.map(point, (q, n), batch_size=together)
+    return jax.tree.map(lambda a: a.reshape(*leading, *a.shape[1:]), answers)
+
+
+# --- refusals
+
+
+def _check_direction(n):
+    n = with_shape("n", n, ("...", 3))
+    known = concrete(n)
+    if known is not None and known.size:
+        length = (known**2).sum(-1) ** 0.5
+        worst = length.flat[abs(length - 1).argmax()]
+        if abs(worst - 1) > UNIT_TOLERANCE:
+            raise ValueError(f"n must have unit length, got |n| = {worst:g}")
+    return n
+
+
+def _not_negative(name, value):
+    value = with_shape(name, value, ())
+    known = concrete(value)
+    if known is None:
+        return eqx.error_if(value, value < 0, f"{name} must not be negative")
+    if known < 0:
+        raise ValueError(f"{name} must not be negative, got {known}")
+    return value
+
+
+def _check_poles(poles):
+    if poles is None:
+        return None
+    try:
+        count = operator.index(poles)
+    except TypeError:
+        count = 0
+    if not 1 <= count <= 64:
+        raise ValueError(f"poles must be an integer from 1 to 64, got {poles!r}")
+    return count
+
+
+def _momenta(mesh, dispersion, cutoff, mesh_offset):
+    if dispersion not in ("lattice", "continuum"):
+        raise ValueError(f'dispersion must be "lattice" or "continuum", got {dispersion!r}')
+    offset = with_shape("mesh_offset", mesh_offset, (2,))
+    known = concrete(mesh_offset)
+    shifted = known is None or bool(known.any())
+    if isinstance(mesh, Mesh):
+        if cutoff is not None or shifted:
+            raise ValueError(
+                "cutoff and mesh_offset belong to meshes given by their shape; this Mesh has its own momenta"
+            )
+        return mesh
+    try:
+        shape = tuple(operator.index(count) for count in mesh)
+    except TypeError:
+        shape = ()
+    if len(shape) != 2 or min(shape) < 1:
+        raise ValueError(f"mesh must be two positive integers (nx, ny) or a Mesh, got {mesh!r}")
+    if dispersion == "lattice":
+        if cutoff is not None:
+            raise ValueError('cutoff belongs to dispersion="continuum"; the lattice has its Brillouin zone')
+        return uniform_mesh(shape, offset)
+    if cutoff is None:
+        raise ValueError('cutoff must be given for dispersion="continuum": the free energy diverges with it')
+    if shifted:
+        raise ValueError('mesh_offset belongs to dispersion="lattice"')
+    return square_mesh(shape, positive("cutoff", cutoff))
