@@ -8,6 +8,8 @@ rotation of the holes by i sigma_y makes all blocks commute with the gap, so tha
 On the imaginary axis this is `(w^4 + u w^2 + c) + i w (v w^2 + m)`, and `|det(i w - H)|^2 = prod_E (w^2 + E^2)`.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -17,9 +19,7 @@ from .mesh import Mesh
 from .model import Bloch
 
 
-def log_determinants(
-    plus: Bloch, minus: Bloch, gap_squared: Float[Array, ""], w: Float[Array, "j"], r: Float[Array, "j"]
-):
+def log_determinants(plus: Bloch, minus: Bloch, gap_squared: Any, w: Float[Array, "j"], r: Float[Array, "j"]) -> Any:
     """`sum_j r_j ln prod_E (1 + E^2 / w_j^2)` of the four energies E, at momenta that broadcast."""
     a = plus.scalar**2 - plus.dot(plus)
     b = minus.scalar**2 - minus.dot(minus)

@@ -17,7 +17,7 @@ LOWEST_TEMPERATURE = 1e-4  # of the attraction: no transition is looked for belo
 
 
 class GapEquation(eqx.Module):
-    """`1 = V K(x)`, x = gap^2, with the pair susceptibility `K = -dF/dx` (Vakili 2026, Eq. 13: `gap = V S`, `S = gap K`).
+    """`1 = V K(x)`, x = gap^2, with the pair susceptibility `K = -dF/dx` (Vakili 2026, Eq. 13: `gap = V S`, S = gap K).
 
     Attributes:
         free_energy: F(x, parameters) of the quasiparticles; a function that closes over no array.

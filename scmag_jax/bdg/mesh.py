@@ -34,20 +34,23 @@ class Mesh(eqx.Module):
 
 def uniform_mesh(shape: tuple[int, int], offset: Float[Array, "2"]) -> Mesh:
     """`k = 2 pi (m + offset) / shape`, every momentum with weight 1 / (nx ny)."""
-    kx, ky = (2 * jnp.pi * (jnp.arange(count) + offset[axis]) / count for axis, count in enumerate(shape))
-    return _product(kx, ky, jnp.full(shape[0], 1 / shape[0]), jnp.full(shape[1], 1 / shape[1]))
+    sides = [
+        (2 * jnp.pi * (jnp.arange(count, dtype=offset.dtype) + offset[axis]) / count, jnp.full(count, 1 / count))
+        for axis, count in enumerate(shape)
+    ]
+    return _product(*sides)
 
 
 def square_mesh(shape: tuple[int, int], cutoff: Float[Array, ""]) -> Mesh:
     """Gauss-Legendre nodes in |kx|, |ky| < cutoff, with the weights of `int d2k / (2 pi)^2`."""
     sides = []
     for count in shape:
-        panels = next(p for p in range(1, count + 1) if count % p == 0 and count // p <= 64)
+        # panels of at most 64 nodes, whose weights are exact to rounding, where the count has such a divisor
+        panels = next((p for p in range(1, count + 1) if count % p == 0 and 16 <= count // p <= 64), 1)
         nodes, weights = gauss_legendre(count // panels, panels)
         nodes, weights = jnp.asarray(nodes, dtype=cutoff.dtype), jnp.asarray(weights, dtype=cutoff.dtype)
         sides.append((cutoff * (2 * nodes - 1), cutoff * weights / jnp.pi))
-    (kx, wx), (ky, wy) = sides
-    return _product(kx, ky, wx, wy)
+    return _product(*sides)
 
 
 def point_mesh(points: Any, weights: Any) -> Mesh:
@@ -56,10 +59,11 @@ def point_mesh(points: Any, weights: Any) -> Mesh:
     return Mesh(kx, ky, weight)
 
 
-def _product(kx, ky, weight_x, weight_y):
+def _product(along_x, along_y):
+    (kx, weight_x), (ky, weight_y) = along_x, along_y
     rows = max(1, CHUNK // ky.size)
     kx, weight_x = _chunks(kx, rows)[..., None], _chunks(weight_x, rows)[..., None]
-    return Mesh(kx, ky[None, None, :], weight_x * weight_y)
+    return Mesh(kx, ky[None, None, :], weight_x * weight_y[None, None, :])
 
 
 def _chunks(values, size):

@@ -1,4 +1,4 @@
-"""Normal state of a d-wave altermagnet with Rashba coupling: the Bloch Hamiltonian, on the lattice and in the continuum."""
+"""Normal state of a d-wave altermagnet with Rashba coupling: its Bloch Hamiltonian, lattice and continuum."""
 
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from .._checks import positive, with_shape
 
 
 class Bloch(NamedTuple):
-    """A 2 x 2 Hermitian matrix field `scalar + vector . sigma`; the vector is a tuple of three arrays that broadcast."""
+    """A field of Hermitian 2 x 2 matrices `scalar + vector . sigma`; all components broadcast."""
 
     scalar: Any
     vector: tuple[Any, Any, Any]
@@ -29,8 +29,8 @@ class Altermagnet(eqx.Module):
 
         H_k = -2t (cos kx + cos ky) + 4t - mu + tso (sin kx sigma_y - sin ky sigma_x) + 2 tm (cos ky - cos kx) n.sigma
 
-    which is Eq. 7 near k = 0: `t k^2 - mu + tso (kx sigma_y - ky sigma_x) + tm (kx^2 - ky^2) n.sigma`. Eq. 10 as printed has
-    the opposite order of the operators, hence the opposite sign of the spin-orbit term: that is `rashba=-...` here.
+    that is Eq. 7 near k = 0: `t k^2 - mu + tso (kx sigma_y - ky sigma_x) + tm (kx^2 - ky^2) n.sigma`. Eq. 10 as printed
+    has the opposite order of the operators, hence the opposite sign of the spin-orbit term: that is `rashba=-...` here.
 
     Attributes:
         chemical_potential: mu, from the bottom of the band, in the energy unit of `hopping`.

@@ -46,7 +46,7 @@ class UniformState(Solution):
 
 
 class UniformBdG(eqx.Module):
-    r"""Superconductor with Cooper-pair momentum q on an altermagnet with a uniform Neel vector n (Vakili 2026, Eqs. 1, 2).
+    r"""Superconductor of Cooper-pair momentum q with an altermagnet of Neel vector n (Vakili 2026, Eqs. 1, 2).
 
         F(q, n) = -(T/2) sum_k sum_{4 E} ln 2cosh(E / 2T)   [ + gap^2 / attraction ]
 
@@ -54,9 +54,9 @@ class UniformBdG(eqx.Module):
     energies E of `[[h(k + q/2), gap i sigma_y], [h.c., -h(-k + q/2)^*]]` are never worked out: F is a sum over poles of
     the logarithm of a determinant in closed form. Units are `a = hbar = e = k_B = 1` and one energy unit.
 
-    In the continuum F itself diverges with the cut-off, and a shift by q/2 in a fixed window adds a spurious `-const q^2`:
-    differences between directions of n converge, `F(q) - F(0)` does not. `supercurrent` and `stiffness` therefore
-    use the difference to the normal state there.
+    In the continuum F itself diverges with the cut-off, and a shift by q/2 in a fixed window adds a spurious
+    `-const q^2`: differences between directions of n converge, `F(q) - F(0)` does not. `supercurrent` and `stiffness`
+    therefore use the difference to the normal state there.
 
     Every method broadcasts `q (..., 2)` against `n (..., 3)`, works a batch through in bounded memory, and is
     differentiable in q, n and all parameters, the self-consistent gap included (implicitly). Under an outer
@@ -70,8 +70,8 @@ class UniformBdG(eqx.Module):
         mesh: number of momenta along x and y, or a `Mesh` (`graded_mesh`).
         dispersion: "lattice" or "continuum".
         cutoff: continuum only: |kx|, |ky| < cutoff.
-        mesh_offset: lattice only: `k = 2 pi (m + mesh_offset) / mesh`. Periodic electrons on a lattice of the size of the
-            mesh whose gap winds w times have the offset -w/2 (`of_lattice`).
+        mesh_offset: lattice only: `k = 2 pi (m + mesh_offset) / mesh`. Periodic electrons on a lattice of the size of
+            the mesh whose gap winds w times have the offset -w/2 (`of_lattice`).
         poles: number of poles, see `pole_error`; None = as many as 1e-12 in tanh takes.
 
     Raises:
@@ -84,7 +84,7 @@ class UniformBdG(eqx.Module):
         >>> q = jnp.array([0.1, 0.0])
         >>> along_x, along_y = u.free_energy(q, jnp.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
         >>> print(f"{along_y - along_x:.4e}")
-        -3.9122e-05
+        -3.9126e-05
     """
 
     model: Altermagnet
@@ -276,8 +276,8 @@ class UniformBdG(eqx.Module):
             )
         if self.pole_error > WORST_POLES:
             raise ValueError(
-                f"poles must be at least {poles_needed(window, WORST_POLES)} at this temperature, got {self.poles}: tanh "
-                f"would be off by {self.pole_error:.0e}; {poles_needed(window, POLE_TOLERANCE)} give 1e-12"
+                f"poles must be at least {poles_needed(window, WORST_POLES)} at this temperature, got {self.poles}: "
+                f"tanh would be off by {self.pole_error:.0e}; {poles_needed(window, POLE_TOLERANCE)} give 1e-12"
             )
 
 
