@@ -7,8 +7,11 @@ Importing the package computes, prints and configures nothing. Results are meant
 from . import materials as materials
 from . import units as units
 from .bdg import Altermagnet as Altermagnet
+from .bdg import GradientExpansion as GradientExpansion
 from .bdg import UniformBdG as UniformBdG
 from .bdg import UniformState as UniformState
+from .bdg import graded_mesh as graded_mesh
+from .bdg import gradient_expansion as gradient_expansion
 from .bdg import pair_momentum as pair_momentum
 from .energy import FreeEnergy as FreeEnergy
 from .energy import field as field

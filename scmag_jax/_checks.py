@@ -10,9 +10,12 @@ import numpy as np
 
 def concrete(value: Any) -> np.ndarray | None:
     """The value as a NumPy array, or None while it, or a part of it, is being traced."""
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value)):
-        return None
-    return np.asarray(value)
+    return None if traced(value) else np.asarray(value)
+
+
+def traced(tree: Any) -> bool:
+    """Whether any leaf is being traced."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
 
 
 def real_array(name: str, value: Any) -> jax.Array:

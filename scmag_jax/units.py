@@ -16,6 +16,7 @@ from ._checks import concrete, real_array
 ELEMENTARY_CHARGE = 1.602176634e-19  # C
 PLANCK = 6.62607015e-34  # J s
 BOLTZMANN = 1.380649e-23  # J/K
+BOHR_MAGNETON = 9.2740100657e-24  # J/T, relative uncertainty 3e-10
 MU0 = 1.25663706127e-6  # N/A^2
 HBAR = PLANCK / (2 * pi)  # J s
 FLUX_QUANTUM = PLANCK / (2 * ELEMENTARY_CHARGE)  # Wb
@@ -30,6 +31,7 @@ _DIMENSIONS: dict[str, tuple[tuple[str, float], ...]] = {
     "field": (("T", 1.0), ("gauss", 1e-4)),
     "flux": (("Wb", 1.0),),
     "length": (("m", 1.0),),
+    "magnetic moment": (("J/T", 1.0),),
     "mass": (("kg", 1.0),),
     "number": (("dimensionless", 1.0),),
     "sheet current": (("A/m", 1.0),),
@@ -54,7 +56,8 @@ def to_si(value: Any, dimension: str, name: str = "value") -> Any:
     Args:
         value: a string such as `"0.5 um"`, or a number or array in SI, which is returned as it is.
         dimension: one of "anomalous moment", "area", "current", "energy", "exchange", "field", "flux",
-            "length", "mass", "number", "sheet current", "superfluid weight", "temperature", "velocity".
+            "length", "magnetic moment", "mass", "number", "sheet current", "superfluid weight", "temperature",
+            "velocity".
         name: the argument, for the message.
 
     Raises:
@@ -107,6 +110,30 @@ def si_array(value: Any, dimension: str, name: str, *, sign: str = "any") -> Flo
     if known is not None and not np.all(_HAS_SIGN[sign](known)):
         raise ValueError(f"{name} must be {sign}, got {value}")
     return array
+
+
+def neel_field_in_tesla(energy: Any, sublattice_moment: Any) -> Float[Array, "..."]:
+    """Staggered magnetic field that stands for a free energy of the Neel vector, `B = a^2 |F1| / (2 m_s)`.
+
+    The Neel field `h = -dF/dn` per cell is `|M1 - M2| (B1 - B2) / 2` with `|M1 - M2| = 2 m_s`, so that an energy
+    `F1` per cell that is linear in n is `2 m_s B`. Vakili 2026 divides by `m_s` instead: twice this.
+
+    Args:
+        energy: |F1| per cell, a string such as `"5 neV"` or J.
+        sublattice_moment: m_s per cell, such as `"0.7 bohr_magneton"`, or J/T.
+
+    Returns:
+        B in T.
+
+    Raises:
+        ValueError: a bad string, a negative energy, a moment that is not positive.
+
+    Example:
+        >>> print(f"{neel_field_in_tesla('5e-9 eV', '0.7 bohr_magneton'):.4e} T")
+        6.1700e-05 T
+    """
+    energy = si_array(energy, "energy", "energy", sign="non-negative")
+    return energy / (2 * si_array(sublattice_moment, "magnetic moment", "sublattice_moment", sign="positive"))
 
 
 class ImpurityUnits(eqx.Module):

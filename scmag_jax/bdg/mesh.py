@@ -47,8 +47,8 @@ def square_mesh(shape: tuple[int, int], cutoff: Float[Array, ""]) -> Mesh:
     for count in shape:
         # panels of at most 64 nodes, whose weights are exact to rounding, where the count has such a divisor
         panels = next((p for p in range(1, count + 1) if count % p == 0 and 16 <= count // p <= 64), 1)
-        nodes, weights = gauss_legendre(count // panels, panels)
-        nodes, weights = jnp.asarray(nodes, dtype=cutoff.dtype), jnp.asarray(weights, dtype=cutoff.dtype)
+        rule = gauss_legendre(count // panels, panels)
+        nodes, weights = (jnp.asarray(values, dtype=cutoff.dtype) for values in rule)
         sides.append((cutoff * (2 * nodes - 1), cutoff * weights / jnp.pi))
     return _product(*sides)
 

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._checks import concrete, positive, with_shape
+from .._checks import concrete, positive, traced, with_shape
 from ..numerics.poles import LARGEST_WINDOW, Poles, error_bound, poles_needed, tanh_poles
 from ..solution import RESULTS, Solution
 from .determinant import free_energy_density
@@ -119,7 +119,7 @@ class UniformBdG(eqx.Module):
         self.dispersion = dispersion
         self.momenta = _momenta(mesh, dispersion, cutoff, mesh_offset)
         self.poles = _check_poles(poles)
-        if concrete((self.temperature, self.window)) is not None:
+        if not traced(self.window):
             self._check_window()
 
     @classmethod
@@ -147,8 +147,8 @@ class UniformBdG(eqx.Module):
     @property
     def window(self) -> Float[Array, ""]:
         """Bound of |E| / 2T, the largest argument of tanh; with a self-consistent gap, of any gap up to V / 2."""
-        gap = self.attraction / 2 if self.gap is None else self.gap
-        return (self._normal_bound() + gap) / (2 * self.temperature)
+        strongest = self.gap if self.attraction is None else self.attraction / 2
+        return (self._normal_bound() + strongest) / (2 * self.temperature)
 
     @property
     def pole_error(self) -> float:
@@ -225,7 +225,8 @@ class UniformBdG(eqx.Module):
 
     def _gap_squared(self, poles, q, n, throw):
         """Square of the gap, and how its equation ended."""
-        if self.gap is not None:
+        if self.attraction is None:
+            assert self.gap is not None  # one of the two is given
             return self.gap**2, RESULTS.successful, jnp.zeros((), int), jnp.zeros_like(self.gap)
         found = largest_gap(GapEquation(_quasiparticles, self.attraction, (self, poles, q, n)))
         square = found.gap_squared
@@ -251,7 +252,7 @@ class UniformBdG(eqx.Module):
         return _batched(function, self, self._tanh_poles(), q, n, throw)
 
     def _tanh_poles(self):
-        if concrete(self.window) is not None:
+        if not traced(self.window):
             self._check_window()
         return tanh_poles(self.window, self._pole_count())
 

@@ -8,6 +8,7 @@ from .bcs import GAP_RATIO as GAP_RATIO
 from .bcs import bcs_gap as bcs_gap
 from .bcs import superfluid_weight as superfluid_weight
 from .bcs import superfluid_weight_dirty as superfluid_weight_dirty
+from .bcs import tanh_gap as tanh_gap
 from .presets import Material as Material
 from .presets import fe_se_te as fe_se_te
 from .spin_galvanic import coupling_energy as coupling_energy
