@@ -30,7 +30,9 @@ from .materials import bcs_gap as bcs_gap
 from .materials import superfluid_weight as superfluid_weight
 from .solution import RESULTS as RESULTS
 from .solution import Solution as Solution
+from .spins import Evolution as Evolution
 from .spins import Relaxation as Relaxation
+from .spins import evolve as evolve
 from .spins import relax as relax
 
 __version__ = "0.1.0"

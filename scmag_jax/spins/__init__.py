@@ -1,4 +1,6 @@
-"""Relaxation of any free energy of moments; this floor knows no model."""
+"""Relaxation and dynamics of moments in any free energy; this floor knows no model."""
 
+from .evolve import Evolution as Evolution
+from .evolve import evolve as evolve
 from .relax import Relaxation as Relaxation
 from .relax import relax as relax
