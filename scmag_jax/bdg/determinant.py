@@ -51,22 +51,19 @@ def free_energy_density(
     r"""`-(T/2) sum_k weight sum_E ln 2cosh(E / 2T)` (Vakili 2026, Eq. 2, all four bands), chunk by chunk."""
     w = 2 * temperature * poles.z
 
-    def chunk(momenta):
-        kx, ky, weight = momenta
+    def chunk(kx, ky, weight):
         plus = bloch(q[0] / 2 + kx, q[1] / 2 + ky, n)
         minus = bloch(q[0] / 2 - kx, q[1] / 2 - ky, n)
         return jnp.sum(weight * (4 * jnp.log(2.0) + log_determinants(plus, minus, gap_squared, w, poles.r)))
 
     # without residuals: a derivative works a chunk out again instead of keeping all of them
     chunk = jax.checkpoint(chunk, prevent_cse=False)
-    if mesh.kx.shape[0] == 1:
-        total = chunk((mesh.kx[0], mesh.ky[0], mesh.weight[0]))
-    else:
-        ky = mesh.ky if mesh.ky.shape[0] > 1 else None
+    shared = mesh.ky.shape[0] == 1
 
-        def add(total, momenta):
-            kx, weight, own = momenta
-            return total + chunk((kx, mesh.ky[0] if own is None else own, weight)), None
+    def add(total, own):
+        kx, weight, ky = own
+        return total + chunk(kx, mesh.ky[0] if shared else ky, weight * mesh.weight_y[0]), None
 
-        total, _ = jax.lax.scan(add, jnp.zeros((), mesh.kx.dtype), (mesh.kx, mesh.weight, ky))
+    chunks = (mesh.kx, mesh.weight_x, None if shared else mesh.ky)
+    total, _ = jax.lax.scan(add, jnp.zeros((), mesh.kx.dtype), chunks)
     return -temperature / 2 * total

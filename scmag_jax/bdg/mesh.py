@@ -12,19 +12,33 @@ CHUNK = 2**14  # momenta worked on at once: the arrays of one chunk stay in the 
 
 
 class Mesh(eqx.Module):
-    """Momenta and weights; `kx`, `ky` and `weight` broadcast to `(chunk, momentum, momentum)`.
+    """Momenta and weights, which broadcast to `(chunk, momentum, momentum)`.
 
-    A product mesh keeps one row of momenta along each direction, so that its sines and cosines cost nothing.
+    A product mesh keeps one row of momenta along each direction: it takes no memory, and its sines and cosines cost
+    nothing.
 
     Attributes:
-        kx, ky: momenta, lattice constant 1.
-        weight: of every momentum in the sum that stands for the average over the zone, or for the integral of
-            d2k / (2 pi)^2; zero where a chunk is filled up.
+        kx: x components, lattice constant 1.
+        ky: y components.
+        weight_x: with `weight_y`, the factors of every momentum's weight in the sum that stands for the average over
+            the zone, or for the integral of d2k / (2 pi)^2; zero where a chunk is filled up.
+        weight_y: see there.
     """
 
-    kx: Float[Array, "chunk #p #s"]
-    ky: Float[Array, "#chunk #p #s"]
-    weight: Float[Array, "chunk #p #s"]
+    kx: Float[Array, "chunk p 1"]
+    ky: Float[Array, "#chunk #p s"]
+    weight_x: Float[Array, "chunk p 1"]
+    weight_y: Float[Array, "1 1 s"]
+
+    @property
+    def weight(self) -> Float[Array, "chunk p s"]:
+        """The weight of every momentum."""
+        return self.weight_x * self.weight_y
+
+    @property
+    def size(self) -> int:
+        """Number of momenta, filling included."""
+        return self.weight_x.size * self.weight_y.size
 
     @property
     def largest(self) -> Float[Array, ""]:
@@ -56,14 +70,14 @@ def square_mesh(shape: tuple[int, int], cutoff: Float[Array, ""]) -> Mesh:
 def point_mesh(points: Any, weights: Any) -> Mesh:
     """Any points, shape `(p, 2)`, with weights of shape `(p,)`."""
     kx, ky, weight = (_chunks(jnp.asarray(a), CHUNK)[..., None] for a in (points[:, 0], points[:, 1], weights))
-    return Mesh(kx, ky, weight)
+    return Mesh(kx, ky, weight, jnp.ones((1, 1, 1), weight.dtype))
 
 
 def _product(along_x, along_y):
     (kx, weight_x), (ky, weight_y) = along_x, along_y
     rows = max(1, CHUNK // ky.size)
     kx, weight_x = _chunks(kx, rows)[..., None], _chunks(weight_x, rows)[..., None]
-    return Mesh(kx, ky[None, None, :], weight_x * weight_y[None, None, :])
+    return Mesh(kx, ky[None, None, :], weight_x, weight_y[None, None, :])
 
 
 def _chunks(values, size):

@@ -354,9 +354,12 @@ def _batched(function: Callable, u, poles, q, n, throw):
         return point((q, n))
     q = jnp.broadcast_to(q, (*leading, 2)).reshape(-1, 2)
     n = jnp.broadcast_to(n, (*leading, 3)).reshape(-1, 3)
-    together = max(1, min(BATCH // u.momenta.weight.size, q.shape[0]))
-    answers = jax.lax.map(point, (q, n), batch_size=together)
-    return jax.tree.map(lambda a: a.reshape(*leading, *a.shape[1:]), answers)
+    count = q.shape[0]
+    together = max(1, min(BATCH // u.momenta.size, count))
+    # filled up to whole batches, so that one compilation serves all
+    rows = jnp.minimum(jnp.arange(-(-count // together) * together), count - 1)
+    answers = jax.lax.map(point, (q[rows], n[rows]), batch_size=together)
+    return jax.tree.map(lambda a: a[:count].reshape(*leading, *a.shape[1:]), answers)
 
 
 # --- refusals
