@@ -135,8 +135,11 @@ def critical_temperature(free_energy: Callable, attraction: Float[Array, ""], pa
     state = (top, -infinite, infinite, jnp.zeros((), int), jnp.zeros((), bool))
     log_t, _, _, _, done = jax.lax.while_loop(unfinished, step, state)
 
+    # where there is none: any temperature that is safe to evaluate at
+    log_t = jnp.where(done, log_t, top)
+
     def equation_of(log_t):
-        return jnp.where(done, excess(log_t, attraction, parameters), log_t)
+        return jnp.where(done, excess(log_t, attraction, parameters), log_t - top)
 
     log_t = jax.lax.custom_root(
         equation_of, jax.lax.stop_gradient(log_t), lambda _, x: x, lambda linear, y: y / linear(jnp.ones_like(y))

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ..numerics.quadrature import gauss_legendre
 
-CHUNK = 2**14  # momenta worked on at once: the arrays of one chunk stay in the cache of a core
+CHUNK = 2**16  # momenta worked on at once: enough to fill two cores, little enough to stay near the caches
 
 
 class Mesh(eqx.Module):

@@ -21,7 +21,7 @@ POLE_TOLERANCE = 1e-12  # of tanh, where the number of poles is chosen here; ln 
 WORST_POLES = 1e-3  # an error of tanh beyond this is a mistake, not a choice
 TRACED_POLES = 32  # where the temperature is not known: 1e-10 down to a bandwidth / 2T of 1e5
 UNIT_TOLERANCE = 1e-2  # of |n|: room for differences by hand, none for a vector that was not normalised
-BATCH = 2**18  # momenta of the parameter points that are worked on at once
+BATCH = 2**16  # momenta of the parameter points that are worked on at once
 
 
 class UniformState(Solution):
@@ -135,20 +135,31 @@ class UniformBdG(eqx.Module):
             winding: turns of the phase of the gap around the lattice, two integers.
             **parameters: `gap` or `attraction`, `temperature`, `poles`.
 
+        Raises:
+            ValueError: a winding that is not two integers, or as the class.
+
         Example:
             >>> model = Altermagnet(0.05, 0.2, 0.2)
             >>> u = UniformBdG.of_lattice(model, (10, 8), (1, 0), attraction=5.0, temperature=0.0113379)
             >>> print(f"{u.solve(pair_momentum((10, 8), (1, 0)), jnp.array([1.0, 0.0, 0.0])).gap:.4f}")
             0.3942
         """
-        offset = tuple(-operator.index(w) / 2 for w in winding)
+        try:
+            turns = tuple(operator.index(w) for w in winding)
+        except TypeError:
+            turns = ()
+        if len(turns) != 2:
+            raise ValueError(f"winding must be two integers, got {winding!r}")
+        offset = (-turns[0] / 2, -turns[1] / 2)
         return cls(model, mesh=shape, mesh_offset=offset, **parameters)
 
     @property
     def window(self) -> Float[Array, ""]:
         """Bound of |E| / 2T, the largest argument of tanh; with a self-consistent gap, of any gap up to V / 2."""
-        strongest = self.gap if self.attraction is None else self.attraction / 2
-        return (self._normal_bound() + strongest) / (2 * self.temperature)
+        # of known numbers it is known inside jit too, so that the same poles serve inside and outside
+        with jax.ensure_compile_time_eval():
+            strongest = self.gap if self.attraction is None else self.attraction / 2
+            return (self._normal_bound() + strongest) / (2 * self.temperature)
 
     @property
     def pole_error(self) -> float:

@@ -212,8 +212,12 @@ def _roots(nodes, fraction, count):
         s = roots[-1] * decimal.Decimal("1.001") if roots else decimal.Decimal(0)
         for _ in range(200):
             _, bottom, slope, bend = _convergent(nodes, fraction, -s)
+            if bottom == 0:
+                break
             known = [1 / (s - root) for root in roots]
             first = -slope / bottom - sum(known)
+            if abs(first) * s > decimal.Decimal("1e25"):
+                break  # on a root to all digits: what follows would be their cancellation
             second = (slope / bottom) ** 2 - bend / bottom - sum(k * k for k in known)
             spread = max((left - 1) * (left * second - first * first), decimal.Decimal(0)).sqrt()
             step = left / (spread - first)
