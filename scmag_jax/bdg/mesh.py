@@ -81,6 +81,7 @@ def _product(along_x, along_y):
 
 
 def _chunks(values, size):
-    count = -(-values.size // size)
+    # at least two: XLA runs a loop of one pass inlined, several times slower
+    count = max(min(2, values.size), -(-values.size // size))
     size = -(-values.size // count)  # even, so that little is filled up
     return jnp.pad(values, (0, count * size - values.size)).reshape(count, size)

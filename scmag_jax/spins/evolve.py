@@ -70,7 +70,7 @@ def evolve(
         gyromagnetic_ratio: of "llg".
         inertia: of "neel", must be given there: the energy unit of F times time squared.
         drive: function of time, anything that `F` takes as its second argument: a pulse of current, a field. Jumps are
-            found by the step control; smooth pulses are cheaper.
+            found by the step control, to some 1e-6 of the motion; smooth pulses are cheaper and exacter.
         tolerance: error a step, of unit vectors; absolute and relative.
         max_steps: steps allowed, at most a million.
         throw: raise where the steps did not suffice; False returns NaN from there on, and `result` says so.

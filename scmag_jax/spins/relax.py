@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float
 
@@ -74,8 +75,9 @@ def relax(
 
     Minimises `F(P(p))`, P the projection on the constraint, with the optimiser's steps from `p = P(p)`; stops when
     `max |tangent h| <= tolerance max |h|`, h = -dF/dm. On the boundary of the ball the tangent field is what remains
-    when a field that points outwards is taken away. Runs under `jax.vmap` for batches of starts or of energies; a
-    second call with the same shapes does not retrace, new optimiser objects of the same kind included.
+    when a field that points outwards is taken away. A start that is stationary already is returned as it is and counts
+    as successful, be it a maximum or a saddle: perturb it to leave. Runs under `jax.vmap` for batches of starts or of
+    energies; a second call with the same shapes does not retrace, new optimiser objects of the same kind included.
 
     Args:
         F: free energy, `FreeEnergy` or plain function, of one configuration.
@@ -84,14 +86,15 @@ def relax(
             spectral projected gradients in the ball.
         constraint: "unit": |m| = 1 on every site; "ball": |m| <= 1 (coarse-grained textures).
         tolerance: on the relative tangent field.
-        max_steps: steps of the optimiser.
+        max_steps: steps of the optimiser, an integer from 0.
         throw: raise if it did not converge; False returns the state of lowest energy and `result` says why.
 
     Returns:
         `Relaxation` with `.moments`, `.energy`, `.result`, `.stats`.
 
     Raises:
-        ValueError: NaN or zero-length moments, an unknown constraint, a tolerance that single precision cannot meet.
+        ValueError: NaN or zero-length moments, an unknown constraint, a tolerance that single precision cannot meet,
+            an optimiser that is not optax's, `max_steps` that are no number of steps.
         eqx.EquinoxRuntimeError: not converged and `throw=True`.
 
     Example:
@@ -106,7 +109,10 @@ def relax(
         raise ValueError(f'constraint must be "unit" or "ball", got {constraint!r}')
     if m0.ndim < 1:
         raise ValueError("m0 must have the components of the moments on its last axis, got a scalar")
+    if optimiser is not None and not isinstance(optimiser, optax.GradientTransformation):
+        raise ValueError(f"optimiser must be an optax optimiser such as optax.adam(0.1), got {optimiser!r}")
     _check_tolerance(tolerance, m0.dtype)
+    _check_steps(max_steps)
     known = concrete(m0)
     if constraint == "unit" and known is not None and not (known**2).sum(-1).all():
         raise ValueError("m0 must not contain moments of zero length: they have no direction")
@@ -191,6 +197,12 @@ def _tangent(moments, slope, constraint):
 
 def _length(vectors):
     return jnp.sqrt(jnp.sum(vectors**2, axis=-1))
+
+
+def _check_steps(max_steps):
+    known = concrete(max_steps)
+    if known is not None and (known.ndim or not np.issubdtype(known.dtype, np.integer) or known < 0):
+        raise ValueError(f"max_steps must be an integer from 0, got {max_steps!r}")
 
 
 def _check_tolerance(tolerance, dtype):
