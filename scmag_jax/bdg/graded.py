@@ -67,10 +67,10 @@ def graded_mesh(
     gap, temperature = with_shape("gap", gap, ()), positive("temperature", temperature)
     q, n = with_shape("q", q, ("...", 2)), with_shape("n", n, ("...", 3))
     resolution = positive("resolution", resolution)
-    if resolution > COARSEST:
-        raise ValueError(f"resolution must be at most {COARSEST:g}, got {float(resolution):g}")
     if traced((model, gap, temperature, q, n, resolution)):
         raise ValueError("graded_mesh works on the host: its arguments must not be traced; build the mesh outside jit")
+    if resolution > COARSEST:
+        raise ValueError(f"resolution must be at most {COARSEST:g}, got {float(resolution):g}")
     if not isinstance(order, int) or not 2 <= order <= 64:
         raise ValueError(f"order must be an integer from 2 to 64, got {order!r}")
     half = _half_width(dispersion, cutoff)
