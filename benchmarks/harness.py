@@ -30,19 +30,20 @@ class Timing:
 
 @dataclass(frozen=True)
 class Bar:
-    """A promise and what was measured; `at_least` tells a speed-up from a time."""
+    """A promise and what was measured; `at_least` tells a speed-up from a cost, in seconds unless `unit` says."""
 
     name: str
     required: float
     measured: float
     at_least: bool
+    unit: str = "s"
 
     @property
     def passed(self) -> bool:
         return self.measured >= self.required if self.at_least else self.measured <= self.required
 
     def __str__(self) -> str:
-        sign, unit = ("at least", "x") if self.at_least else ("at most", " s")
+        sign, unit = ("at least", "x") if self.at_least else ("at most", f" {self.unit}")
         verdict = "passed" if self.passed else "MISSED"
         return f"{verdict}: {self.name}: {self.measured:.3g}{unit}, {sign} {self.required:g}{unit} required"
 
