@@ -13,6 +13,15 @@ def concrete(value: Any) -> np.ndarray | None:
     return None if traced(value) else np.asarray(value)
 
 
+def plain_number(name: str, value: Any) -> float:
+    """`value` as a Python float: a setting that fixes the size of arrays and cannot be traced."""
+    known = concrete(value)
+    if known is None or known.ndim:
+        raise ValueError(f"{name} must be a concrete number, got {value!r}")
+    real_array(name, known)
+    return float(known)
+
+
 def traced(tree: Any) -> bool:
     """Whether any leaf is being traced."""
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
@@ -20,7 +29,7 @@ def traced(tree: Any) -> bool:
 
 def real_array(name: str, value: Any) -> jax.Array:
     """`value` as an array of the default float type; NaN, infinity and complex or text values are refused."""
-    array = _as_float(name, value)
+    array = as_float(name, value)
     # of the value as it came: inside jit the converted array of a plain number is traced
     known = concrete(value)
     if known is not None and not np.all(np.isfinite(known)):
@@ -30,7 +39,7 @@ def real_array(name: str, value: Any) -> jax.Array:
 
 def positive(name: str, value: Any, *, allow_infinite: bool = False) -> jax.Array:
     """`value` as a positive scalar; concrete values raise at once, traced ones when they are evaluated."""
-    array = _as_float(name, value)
+    array = as_float(name, value)
     if array.ndim:
         raise ValueError(f"{name} must be a scalar, got shape {array.shape}; use jax.vmap for several values")
     message = f"{name} must be positive" + ("" if allow_infinite else " and finite")
@@ -56,7 +65,8 @@ def with_shape(name: str, value: Any, shape: tuple[int | str, ...]) -> jax.Array
     return array
 
 
-def _as_float(name: str, value: Any) -> jax.Array:
+def as_float(name: str, value: Any) -> jax.Array:
+    """`value` as an array of a real floating type, NaN and infinity included; text and complex values are refused."""
     try:
         array = jnp.asarray(value)
     except (TypeError, ValueError) as error:

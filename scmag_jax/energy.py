@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ._checks import with_shape
+
 
 class FreeEnergy(eqx.Module):
     """A free energy F(m): one configuration in, one scalar out.
@@ -45,8 +47,12 @@ def torque(F: Callable, n: Float[Array, "*s 3"]) -> Float[Array, "*s 3"]:
         F: any free energy of a texture of three-component vectors.
         n: texture, shape `(..., 3)`.
 
+    Raises:
+        ValueError: planar moments, or another last axis than 3; NaN.
+
     Example:
         >>> print(torque(lambda n: -n[0, 2], jnp.array([[1.0, 0.0, 0.0]])))
         [[ 0. -1.  0.]]
     """
+    n = with_shape("n", n, ("...", 3))
     return jnp.cross(n, field(F, n))

@@ -328,6 +328,21 @@ def test_close_pair_in_a_box():
     np.testing.assert_allclose(Ensemble(places, C, box=BOX)(m), -C.parallel(separation), rtol=1e-10)
 
 
+def test_close_traced_pair_in_a_box():
+    # positions are resolved to 1e-8 of the mean spacing, here 0.76; below it the answer is NaN, with its derivative.
+    # The energy goes as r^-2, and r is rounded at 1e-16/r
+    energy = jax.jit(jax.value_and_grad(lambda p: Ensemble(p, C, box=BOX)(jnp.array([[1.0, 0.0], [1.0, 0.0]]))))
+    for distance in (1e-4, 1e-6, 2e-8):
+        places = jnp.array([[0.4, 0.3], [0.4 + distance, 0.3]])
+        separation = float(places[1, 0] - places[0, 0])
+        value, slope = energy(places)
+        np.testing.assert_allclose(value, -C.parallel(separation), rtol=1e-6)
+        np.testing.assert_allclose(slope[1, 0], 2 * C.parallel(separation) / separation, rtol=1e-3)
+    for distance in (1e-9, 0.0):
+        value, slope = energy(jnp.array([[0.4, 0.3], [0.4 + distance, 0.3]]))
+        assert np.isnan(value) and np.isnan(slope[:, 0]).all()
+
+
 GRID = jnp.asarray(np.random.default_rng(2).uniform(0, 1, (4, 2)))
 
 
@@ -369,6 +384,11 @@ GRID = jnp.asarray(np.random.default_rng(2).uniform(0, 1, (4, 2)))
         ({"applied_current": np.array([np.nan, 0.0])}, "applied_current must be finite"),
         ({"split": 0.0}, "split must lie in"),
         ({"split": 1.5}, "split must lie in"),
+        ({"split": np.nan}, "split must be finite"),
+        ({"split": "a"}, "split must be a number"),
+        ({"coupling": 1.0}, "coupling must be a PearlCoupling"),
+        ({"positions": np.zeros((0, 2))}, "positions must hold at least one moment"),
+        ({"coupling": PearlCoupling(jnp.inf), "applied_current": np.ones(2)}, "pearl_length must be finite"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

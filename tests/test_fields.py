@@ -195,6 +195,31 @@ def test_fields_agree_with_differences(several):
     np.testing.assert_allclose(slopes[:, 2, 2], by_z, atol=1e-7 * float(jnp.abs(slopes).max()))
 
 
+def test_close_to_a_moment_in_a_box():
+    # next to a moment its own images do not count: the map of the open plane, but for (r/L)^2; rounding of the
+    # separation. On the moment, and closer than what is resolved (4e-10 L), NaN
+    place, m = jnp.array([[0.5, 0.5]]), unit(0.9)
+    boxed, lone = (Ensemble(place, SCREENED, box=box) for box in ((1.0, 1.0), None))
+    points = place + jnp.array([[1e-6, 0.0], [0.0, 1e-7], [-6e-9, 8e-9], [0.0, 0.0], [1e-10, 0.0]])
+    for of in (current, lambda *a: bz(*a, 0.0)):
+        ours, expected = of(boxed, m, points), of(lone, m, points)
+        np.testing.assert_allclose(ours[:3], expected[:3], rtol=1e-9)
+        assert np.isnan(ours[3:]).all()
+
+
+def test_field_high_above_a_box():
+    # the six lowest waves of 2 pi q exp(-q z)/(1/r0 + q): exp(-63) below a wave of the second shell at ten sides
+    energy, m = Ensemble(jnp.array([[0.5, 0.5]]), SCREENED, box=(1.0, 1.0)), unit(0.9)
+    point = np.array([0.13, 0.37])
+    for height in (3.0, 10.0, 30.0):
+        i, j = np.meshgrid(np.arange(-3, 4), np.arange(-3, 4), indexing="ij")
+        q = 2 * np.pi * np.stack([i.ravel(), j.ravel()], axis=-1)[np.arange(49) != 24]
+        length = np.linalg.norm(q, axis=-1)
+        waves = np.exp(-length * height) / (length + 1 / 0.7) * -np.sin(q @ (point - 0.5)) * (q @ np.asarray(m[0]))
+        expected = float(SCREENED.gamma) / 2 * waves.sum()
+        np.testing.assert_allclose(bz(energy, m, jnp.asarray(point), height), expected, rtol=1e-12)
+
+
 def test_no_net_flux_through_a_box():
     # T7: equidistant points integrate a smooth periodic function exactly; Fourier components of Bz above
     # exp(-2 pi 24 z/L) are aliased, far below 1e-12
@@ -338,6 +363,11 @@ def test_derivative_by_pearl_length():
         (lambda e, m: e.current(jnp.ones((2, 2)), jnp.ones(2)), "moments must have shape"),
         (lambda e, m: e.current(jnp.full((1, 2), jnp.nan), jnp.ones(2)), "moments must be finite"),
         (lambda e, m: Ensemble(ORIGIN, PearlCoupling(jnp.inf)).bz(m, jnp.ones(2), 1.0), "pearl_length must be finite"),
+        (lambda e, m: Ensemble(ORIGIN, PearlCoupling(jnp.inf)).current(m, jnp.ones(2)), "pearl_length must be finite"),
+        (
+            lambda e, m: Ensemble(ORIGIN, PearlCoupling(jnp.inf), box=BOX).stream(m, jnp.ones(2)),
+            "pearl_length must be finite",
+        ),
     ],
 )
 def test_bad_input_is_named(call, message, monkeypatch):

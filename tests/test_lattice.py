@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.special import erfc
 
+from scmag_jax.impurities import lattice as module
 from scmag_jax.impurities.coupling import PearlCoupling
 from scmag_jax.impurities.ewald import (
     long_range_at_film,
@@ -19,11 +20,13 @@ from scmag_jax.impurities.ewald import (
     short_range_mixture,
 )
 from scmag_jax.impurities.lattice import BravaisLattice, LatticeState, critical_angle
+from scmag_jax.impurities.lattice_sum import _full_set
 
 DATA = json.loads((Path(__file__).parent / "data" / "reference_impurities.json").read_text())
 ROW_LATTICES = [jnp.array([float(row[name]) for row in DATA["lattice"]]) for name in ("spacing", "angle")]
 FRACTIONS = jnp.array([[0.0, 0.0], [0.5, 0.0], [0.0, 0.5], [0.5, 0.5], [0.21, 0.13], [0.37, -0.44]])
 C = PearlCoupling(pearl_length=1.0)
+TURN = 2 * np.pi
 
 
 @eqx.filter_jit
@@ -110,7 +113,7 @@ def test_both_parts_of_the_split_are_positive_and_add_up(kappa, height):
     tau, kappa, height = jnp.asarray(0.7), jnp.asarray(kappa), jnp.asarray(height)
     q = jnp.geomspace(0.05, 8.0, 40)
     weights, exponents = short_range_mixture(tau, kappa, height, depth=20.0)
-    long = long_range_spectrum(q, tau, kappa, height, reach=float(np.log(6.5 / (0.05 * tau))))
+    long = long_range_spectrum(q, tau, kappa, height)
     assert bool(jnp.all(weights >= 0) & jnp.all(long >= 0))
     short = jnp.sum((weights * jnp.pi / exponents)[None] * jnp.exp(-(q[:, None] ** 2) / (4 * exponents)[None]), axis=-1)
     total = 2 * jnp.pi * jnp.exp(-q * height) / (q * (q + kappa))
@@ -216,6 +219,32 @@ def test_isotropic_by_symmetry(angle, pearl_length):
         np.testing.assert_allclose(j[0, 0], -np.pi / float(lattice.cell_area), rtol=1e-13)
 
 
+@pytest.mark.parametrize("angle, pearl_length", [(60.0, jnp.inf), (150.0, 1e6), (2.0, jnp.inf)])
+def test_far_reciprocal_vectors_are_the_origin(angle, pearl_length):
+    # J is periodic; unscreened, the term of q = 0 counts fully as soon as it counts. The sums are rounded at 1e-15
+    c, lattice = PearlCoupling(pearl_length), BravaisLattice.rhombic(1.0, angle)
+    fractions = jnp.array([[0.0, 0.0], [1000.0, -777.0], [100_000.0, 1.0]])
+    j = interactions(lattice, c, fractions)
+    np.testing.assert_allclose(j, jnp.broadcast_to(j[0], j.shape), rtol=0, atol=1e-14 * float(jnp.abs(j[0]).max()))
+
+
+def test_reciprocal_vectors_in_single_precision():
+    lattice = BravaisLattice(np.array([[0.02, 0.0], [0.01, 0.0173]], np.float32))
+    c = PearlCoupling(*(jnp.asarray(v, jnp.float32) for v in (np.inf, 1.0, 1.0)))
+    j = interactions(lattice, c, jnp.asarray([[0.0, 0.0], [0.0, 1.0], [7.0, 3.0]], jnp.float32))
+    assert j.dtype == jnp.float32
+    np.testing.assert_allclose(j, jnp.broadcast_to(j[0], j.shape), rtol=0, atol=1e-5 * float(jnp.abs(j[0]).max()))
+
+
+@pytest.mark.parametrize("pearl_length, k", [(jnp.inf, 1e-12), (1e12, 1e-12), (1e6, 1e-6)])
+def test_short_wavevectors_are_not_the_origin(pearl_length, k):
+    # what q = 0 leaves out is 2 pi r0 k/(A (1 + k r0)) along k, however small k; the rest is smooth, of order k^2
+    lattice = BravaisLattice.rhombic(1.0, 75.0)
+    j = interactions(lattice, PearlCoupling(pearl_length), jnp.array([[0.0, 0.0], [k, 0.0]]) @ lattice.vectors.T / TURN)
+    share = 1.0 if np.isinf(pearl_length) else pearl_length * k / (1 + pearl_length * k)
+    np.testing.assert_allclose((j[1] - j[0])[0, 0], TURN / float(lattice.cell_area) * share, rtol=1e-9)
+
+
 def test_trace_without_screening():
     # div grad ln r = 0: J(k) is traceless away from k = 0
     lattice = BravaisLattice.rhombic(1.0, 67.0)
@@ -260,6 +289,31 @@ def test_luttinger_tisza_minima():
     single = BravaisLattice.rhombic(0.02, 75.0).ground_state(C)
     assert LatticeState[single.kind] == "ferromagnetic"
     np.testing.assert_allclose(single.energy * 0.02**2, -1.7006072390644449, atol=1e-12)
+
+
+@pytest.mark.parametrize("angle", [2.0, 5.0, 175.0])
+def test_ties_of_a_chain(angle):
+    # chains so far apart that all wavevectors across them have one energy, to rounding: k = 0 is named
+    state = BravaisLattice.rhombic(0.5, angle).ground_state(C)
+    assert LatticeState[state.kind] == "ferromagnetic"
+    np.testing.assert_array_equal(state.wavevector, 0.0)
+
+
+def test_flat_lattices():
+    # a chain at spacing s: what the far chains add is below exp(-2 pi 500); zeta(3) for s << r0, less 2 s/r0 of
+    # screening. The number of terms stays in the thousands
+    spacing, angle = 1.0, 0.06
+    s = 2 * np.sin(np.deg2rad(angle / 2))
+    lattice = BravaisLattice.rhombic(spacing, angle)
+    assert lattice.aspect == 1024 and len(_full_set(1024, 1.0)) < 5000
+    direction = np.array([np.sin(np.deg2rad(angle / 2)), -np.cos(np.deg2rad(angle / 2))])
+    n = jnp.arange(1.0, 40_001.0) * s
+    along = -2 * jnp.sum(C.parallel(n))
+    # the rest of the chain, J_par = -d(r J_perp)/dr, from the middle between two of its terms
+    end = (40_000.5) * s
+    along = along - 2 * end * C.perpendicular(end) / s
+    ours = direction @ np.asarray(lattice.interaction(C, jnp.zeros(2))) @ direction
+    np.testing.assert_allclose(ours, along, rtol=1e-9)
 
 
 def test_ground_state_is_below_every_wavevector():
@@ -322,6 +376,28 @@ def test_derivatives_of_the_critical_angle():
     np.testing.assert_allclose(sum(g * p for g, p in zip(gradient, point, strict=True)), 0.0, atol=1e-9)
 
 
+def test_higher_derivatives_of_the_critical_angle(monkeypatch):
+    # energies whose root is known, sin(angle) = 0.9 + 0.05 tanh(d/r0): the implicit derivatives, without compiling
+    # the sums; rounding of slopes and their slopes
+    def energies(lattice, coupling, _):
+        spacing = jnp.sqrt(jnp.sum(lattice.vectors[0] ** 2))
+        sine = lattice.cell_area / spacing**2
+        layered = 0.9 + 0.05 * jnp.tanh(spacing / coupling.pearl_length)
+        return jnp.stack([sine, layered, layered, layered]) / spacing**2
+
+    def truth(pearl_length, spacing):
+        return jnp.rad2deg(jnp.arcsin(0.9 + 0.05 * jnp.tanh(spacing / pearl_length)))
+
+    def ours(pearl_length, spacing):
+        return critical_angle(PearlCoupling(pearl_length), spacing)
+
+    monkeypatch.setattr(module, "_mode_energies", energies)
+    monkeypatch.setattr(module, "_critical_angle", module._critical_angle.__wrapped__)
+    for order in (lambda f: f, jax.grad, lambda f: jax.hessian(f, (0, 1)), lambda f: jax.grad(jax.grad(jax.grad(f)))):
+        for value, expected in zip(*(jax.tree.leaves(jax.jit(order(f))(1.3, 0.7)) for f in (ours, truth)), strict=True):
+            np.testing.assert_allclose(value, expected, rtol=1e-11)
+
+
 def test_derivatives_of_the_energy():
     # against sixth-order differences; the energy is exact to 1e-14
     @jax.jit
@@ -354,6 +430,19 @@ def test_derivatives_of_the_energy():
         (lambda: BravaisLattice(np.array([[1.0, 2.0], [2.0, 4.0]])), "vectors must not be parallel"),
         (lambda: BravaisLattice(np.array([[1.0, np.nan], [0.0, 1.0]])), "vectors must be finite"),
         (lambda: BravaisLattice.rhombic(0.02, 75.0).energy(C, "spiral"), "state must be one of"),
+        (lambda: BravaisLattice.rhombic(0.02, 75.0, aspect="4"), "aspect must be an integer"),
+        (lambda: BravaisLattice.rhombic(0.02, 75.0, aspect=0), "aspect must be an integer"),
+        (lambda: BravaisLattice.rhombic(0.02, 75.0, aspect=1.5), "aspect must be an integer"),
+        (lambda: BravaisLattice.rhombic(1.0, 0.01), "vectors must not make a chain"),
+        (lambda: BravaisLattice(np.array([[1.0, 0.0], [0.3, 2000.0]])), "vectors must not make a chain"),
+        (lambda: BravaisLattice.rhombic(0.02, 75.0).interaction(1.0, jnp.zeros(2)), "coupling must be a PearlCoupling"),
+        (lambda: BravaisLattice.rhombic(0.02, 75.0).energy(1.0, "ferromagnetic"), "coupling must be a PearlCoupling"),
+        (lambda: BravaisLattice.rhombic(0.02, 75.0).ground_state(1.0), "coupling must be a PearlCoupling"),
+        (lambda: critical_angle(1.0, 0.1), "coupling must be a PearlCoupling"),
+        *(
+            (lambda s=s: BravaisLattice.rhombic(0.02, 75.0).interaction(C, jnp.zeros(2), split=s), "split must")
+            for s in (0.0, -1.0, np.nan, "a")
+        ),
         (
             lambda: BravaisLattice.rhombic(0.02, 75.0).truncated_energy(C, "ferromagnetic", 0.0),
             "cutoff must be positive",
@@ -380,3 +469,8 @@ def test_bad_traced_input_is_refused():
             energy(jnp.asarray(bad))
     with pytest.raises(Exception, match="aspect"):
         eqx.filter_jit(lambda v: BravaisLattice(v).vectors)(jnp.array([[1.0, 0.0], [0.0, 100.0]]))
+    # a promise of the ratio is held to
+    promised = eqx.filter_jit(lambda v: BravaisLattice(v, aspect=4).vectors)
+    assert np.isfinite(promised(jnp.array([[1.0, 0.0], [0.0, 4.0]]))).all()
+    with pytest.raises(Exception, match="aspect=4"):
+        promised(jnp.array([[1.0, 0.0], [0.0, 4.1]]))

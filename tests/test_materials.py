@@ -8,6 +8,7 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import mpmath as mp
 import numpy as np
 import pytest
@@ -224,6 +225,33 @@ def test_born_limit_of_the_tmatrix(kind, t):
     close(band.gamma_born(exchange, t), written, rtol=1e-13)
 
 
+def test_next_to_the_transition():
+    # c = 1 - beta^2 decides the sign: to rounding of beta, against 30 digits
+    beta = 1 + 1e-7
+    with mp.workdps(30):
+        c = 1 - mp.mpf(beta) ** 2
+        energy = c / mp.sqrt(c**2 + 4 * mp.mpf(beta) ** 2)
+        delta = mp.mpf(float(mat.bcs_gap(0.5))) * mp.pi * mp.exp(-mp.euler) / mp.pi  # gap/(2 pi T) at t = 1/2
+        gamma = (
+            delta**2
+            * beta
+            * c
+            / mp.pi
+            * mp.nsum(
+                lambda n: (
+                    1
+                    / (
+                        mp.sqrt((n + 0.5) ** 2 + delta**2)
+                        * (c**2 * ((n + 0.5) ** 2 + delta**2) + 4 * beta**2 * (n + 0.5) ** 2)
+                    )
+                ),
+                [0, mp.inf],
+            )
+        )
+    close(mat.ysr_energy(beta), float(energy), rtol=1e-14)
+    close(mat.gamma_tmatrix(beta, 0.5), float(gamma), rtol=1e-12)
+
+
 def test_gradients_of_gamma():
     h = 1e-5  # central differences: truncation 1e-10 f'''/f', rounding 1e-11
     point = (0.8, 0.35, 0.4)
@@ -341,11 +369,16 @@ def test_pearl_length_and_superfluid_weight():
         (lambda: mat.DiracBand(1e5, "1 meV").superfluid_weight(-1.0), "gap must be positive"),
         (lambda: mat.pearl_length(-1.0), "superfluid_weight must be non-negative"),
         (lambda: mat.pearl_length_from_penetration_depth(1e-7, 0.0), "thickness must be positive"),
+        (lambda: mat.fe_se_te().coupling_strength(1.0), "t must be below 1"),
+        (lambda: mat.bcs_gap("a"), "t must be"),
+        (lambda: mat.superfluid_weight(1j), "t must be real"),
         (lambda: mat.fe_se_te().gamma(method="exact"), 'method must be "born" or "t-matrix"'),
         (lambda: mat.coupling_energy(1e-16, "3 eV"), "pearl_length must be a number with a unit of length"),
     ],
 )
-def test_bad_input_is_named(build, message):
+def test_bad_input_is_named(build, message, monkeypatch):
+    # what a user meets: the check of annotations, on in the tests only, would refuse some of it first
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(ValueError, match=f"^{message}"):
         build()
 

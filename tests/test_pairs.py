@@ -277,6 +277,8 @@ def annotations_unchecked(monkeypatch):
         (lambda m: C.pair_energy(m, jnp.full(2, np.nan), m), "m2 must be finite"),
         (lambda m: C.pair_energy(m, m, jnp.ones((4, 3))), "separation must have shape"),
         (lambda m: C.pair_energy(m, m, jnp.zeros(2)), "separation must not be zero"),
+        (lambda m: C.tensor(jnp.zeros((3, 2))), "separation must not be zero"),
+        (lambda m: C.pair_energy(jnp.ones((2, 2)), jnp.ones((3, 2)), m), "m1, m2 and separation must broadcast"),
         (lambda m: C.perpendicular(0.0), "r must be positive"),
         (lambda m: C.parallel(jnp.array([1.0, -1.0])), "r must be positive"),
         (lambda m: C.perpendicular(np.nan), "r must be finite"),

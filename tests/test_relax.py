@@ -6,6 +6,7 @@ from pathlib import Path
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import optax
 import pytest
@@ -125,12 +126,24 @@ def test_stall_is_reported():
         ({"constraint": "sphere"}, "constraint must be"),
         ({"tolerance": 0.0}, "tolerance must be a positive"),
         ({"m0": jnp.ones((3, 2), jnp.float32)}, "needs double precision"),
+        ({"max_steps": -1}, "max_steps must be an integer"),
+        ({"max_steps": 3.5}, "max_steps must be an integer"),
+        ({"max_steps": "a"}, "max_steps must be an integer"),
+        ({"optimiser": "adam"}, "optimiser must be an optax optimiser"),
     ],
 )
-def test_bad_input_names_the_argument(change, message):
+def test_bad_input_names_the_argument(change, message, monkeypatch):
+    # what a user meets: the check of annotations, on in the tests only, would refuse some of it first
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     arguments = {"m0": jnp.ones((3, 2))} | change
     with pytest.raises(ValueError, match=message):
         sm.relax(quadratic(3), **arguments)
+
+
+def test_torque_is_of_three_components(monkeypatch):
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    with pytest.raises(ValueError, match="^n must have shape"):
+        sm.torque(quadratic(3), jnp.ones((3, 2)))
 
 
 def test_single_precision_on_request():

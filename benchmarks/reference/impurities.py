@@ -178,9 +178,20 @@ def lattice_points(vectors, radius):
     return points[np.sum(points**2, -1) <= radius**2]
 
 
+def reduced(vectors):
+    """The two shortest vectors of the lattice."""
+    short, long = np.array(vectors, float)
+    while True:
+        long = long - np.round(short @ long / (short @ short)) * short
+        if long @ long >= short @ short:
+            return np.array([short, long])
+        short, long = long, short
+
+
 def lattice_interaction(vectors, k, pearl_length=1.0, strength=1.0, splitting=1.0):
     """J_ab(k) = sum_{R != 0} K_ab(R) cos(k.R), (2, 2); nothing depends on `splitting`, a factor of tau."""
-    a, k = np.asarray(vectors) / pearl_length, np.asarray(k) * pearl_length
+    a, k = reduced(vectors) / pearl_length, np.asarray(k, float) * pearl_length
+    k = k - np.round(a @ k / (2.0 * np.pi)) @ reciprocal(a)  # J is periodic, and the sum over q is short near k = 0
     area = abs(np.linalg.det(a))
     tau = splitting * np.sqrt(area) / (2.0 * np.sqrt(np.pi))
     r = lattice_points(a, 2.0 * tau * np.sqrt(EXPONENT))

@@ -5,6 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from .._checks import concrete, positive, real_array, with_shape
@@ -112,8 +113,11 @@ class PearlCoupling(eqx.Module):
 
         Args:
             separation: r2 - r1 (either order), shape `(..., 2)`, not zero.
+
+        Raises:
+            ValueError: a last axis other than 2, NaN, or a separation of zero length.
         """
-        separation = with_shape("separation", separation, ("...", 2))
+        separation = _not_zero(separation)
         r = jnp.sqrt(jnp.sum(separation**2, axis=-1))
         unit = separation / r[..., None]
         along = unit[..., :, None] * unit[..., None, :]
@@ -132,7 +136,8 @@ class PearlCoupling(eqx.Module):
             separation: vector between them, shape `(..., 2)`; leading axes broadcast.
 
         Raises:
-            ValueError: a last axis other than 2, NaN, or a separation of zero length.
+            ValueError: a last axis other than 2, leading axes that do not broadcast, NaN, or a separation of zero
+                length.
 
         Example:
             >>> c = PearlCoupling(pearl_length=1.0)
@@ -141,11 +146,12 @@ class PearlCoupling(eqx.Module):
             -3.602178 2.786676
         """
         m1, m2 = with_shape("m1", m1, ("...", 2)), with_shape("m2", m2, ("...", 2))
-        separation = with_shape("separation", separation, ("...", 2))
-        known = concrete(separation)
-        if known is not None and (known == 0).all(axis=-1).any():
-            raise ValueError("separation must not be zero: coincident moments have no finite energy")
-        shape = jnp.broadcast_shapes(m1.shape, m2.shape, separation.shape)
+        separation = _not_zero(separation)
+        shapes = (m1.shape, m2.shape, separation.shape)
+        try:
+            shape = np.broadcast_shapes(*shapes)
+        except ValueError as error:
+            raise ValueError(f"m1, m2 and separation must broadcast, got shapes {shapes}") from error
         m1, m2, separation = (jnp.broadcast_to(v, shape) for v in (m1, m2, separation))
         return jnp.einsum("...a,...ab,...b->...", m1, self.tensor(separation), m2)
 
@@ -187,6 +193,20 @@ class PearlCoupling(eqx.Module):
         return r, jnp.maximum(x, jnp.finfo(x.dtype).tiny ** 0.125)
 
 
+def check_coupling(coupling: Any) -> None:
+    """Refuses what is not a coupling, such as the bare Pearl length."""
+    if not isinstance(coupling, PearlCoupling):
+        raise ValueError(f"coupling must be a PearlCoupling, got {coupling!r}")
+
+
+def _not_zero(separation):
+    separation = with_shape("separation", separation, ("...", 2))
+    known = concrete(separation)
+    if known is not None and (known == 0).all(axis=-1).any():
+        raise ValueError("separation must not be zero: coincident moments have no finite energy")
+    return separation
+
+
 class PairGroundState(eqx.Module):
     """Ground state of two moments.
 
@@ -209,7 +229,7 @@ class ElementaryCoupling(PearlCoupling):
         J_perp = strength r0 / (r^2 (r + r0)),   J_par = strength r0 (2 r + r0) / (r^2 (r + r0)^2)
 
     The paper calls it highly accurate; its largest relative errors are 9.8 % in J_perp (at r = 2.9 r0), 10.5 % in
-    J_par (4.5 r0) and 12 % in their difference (5.5 r0), because it drops the derivative of one term of the
+    J_par (4.5 r0) and 12 % in their difference (5.56 r0), because it drops the derivative of one term of the
     approximate potential it starts from.
 
     Example:

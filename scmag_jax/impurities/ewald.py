@@ -11,12 +11,14 @@ convergence and no neutrality condition. Without screening (kappa = 0) the wavev
 depends on direction, and the result is that of a conducting ("tin-foil") surrounding.
 """
 
+from functools import partial
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
 from ..numerics.quadrature import chebyshev_sum, gauss_legendre
@@ -71,8 +73,8 @@ class ShortRangeTable(eqx.Module):
         K_ab = exp(-r^2/4 tau^2) / r^2 [f(ln r) delta_ab - h(ln r) r_a r_b / r^2]
 
     With the Gaussian and the power taken out, f and h are smooth and bounded: 10 + 2.7 x range terms reach 1e-14,
-    ten times cheaper than the mixture itself. Beyond the range of the near part K is zero; closer than `closest` the
-    series keeps its end value, which is the limit f = 1, h = 2 up to (r/tau)^2 terms.
+    ten times cheaper than the mixture itself. Beyond the range of the near part K is zero; closer than `closest` it
+    is NaN.
     """
 
     isotropic: Float[Array, "c"]
@@ -106,8 +108,10 @@ class ShortRangeTable(eqx.Module):
         """`f exp(..)/r^2` and `h exp(..)/r^4`, with K_ab the first times delta_ab less the second times r_a r_b.
 
         Args:
-            square: r^2, not zero.
+            square: r^2.
         """
+        # a factor and not a choice, so that derivatives are NaN too
+        square = square * jnp.where(square < float(np.exp(self.bottom)) * self.tau**2, jnp.nan, 1.0)
         reduced = square / self.tau**2
         place = (jnp.log(reduced) - self.bottom) * (2 / (self.top - self.bottom)) - 1
         place = jnp.clip(place, -1.0, 1.0)
@@ -130,29 +134,59 @@ def short_range_gradient(
     return -2 * total * x, -2 * total * y
 
 
-def long_range_spectrum(
-    q: Float[Array, "*n"], tau: Any, kappa: Any, height: Any, *, reach: float
-) -> Float[Array, "*n"]:
-    """Fourier transform of the part t > tau at wavenumbers q > 0 and any height, by quadrature in ln t.
+def long_range_spectrum(q: Float[Array, "*n"], tau: Any, kappa: Any, height: Any) -> Float[Array, "*n"]:
+    """Fourier transform of the part t > tau at wavenumbers q > 0 and any height, in closed form.
 
-        W_long(q, z) = 4 pi int_tau^inf t erfcx(kappa t + z/2t) exp(-q^2 t^2 - z^2/4t^2) dt
+        W_long(q, z) = 4 pi int_tau^inf t erfcx(kappa t + z/2t) exp(-q^2 t^2 - z^2/4t^2) dt = (pi/q) (A + B)
+        A = [exp(-q z) erfc(q tau - u) + G erfcx(kappa tau + u)] / (q + kappa)
+        B = G tau d(kappa tau + u, q tau + u),          u = z/2tau,  G = exp(-q^2 tau^2 - u^2)
+
+    d the divided difference of erfcx. A and B are positive: high above the film the relative accuracy stays.
 
     Args:
         q: wavenumbers, not zero.
-        reach: ln(t_max/tau), with q t_max > 6 for the smallest q.
+        height: z >= 0.
     """
-    points, weights = gauss_legendre(32, panels=1 + int(reach / 2))
-    ratio = jnp.asarray(np.exp(reach * points), dtype=q.dtype)
-    t = tau * ratio
-    weight = jnp.asarray(4 * np.pi * reach * weights, dtype=q.dtype) * t**2
-    weight = weight * erfcx(kappa * t + height / (2 * t)) * jnp.exp(-((height / (2 * t)) ** 2))
+    falling, rising = _long_range_parts(q, tau, kappa, height)
+    return jnp.pi / q * (falling + rising)
 
-    def add(total, node):
-        width, w = node
-        return total + w * jnp.exp(-((q * width) ** 2)), None
 
-    total, _ = jax.lax.scan(add, jnp.zeros_like(q), (t, weight), unroll=8)
-    return total
+@jax.custom_jvp
+def _long_range_parts(q, tau, kappa, height):
+    return _closed_long_range_parts(q, tau, kappa, height)
+
+
+@partial(_long_range_parts.defjvp, symbolic_zeros=True)
+def _long_range_parts_jvp(primals, tangents):
+    # by the height A' = -q A + g and B' = q B - g, g = G erfcx(kappa tau + u): far cheaper than autodiff
+    q, tau, kappa, height = primals
+    values = _long_range_parts(*primals)
+    slopes = tuple(jnp.zeros_like(value) for value in values)
+    if not all(isinstance(tangent, SymbolicZero) for tangent in tangents[:3]):
+        others = [
+            jnp.zeros_like(p) if isinstance(t, SymbolicZero) else t
+            for p, t in zip(primals[:3], tangents[:3], strict=True)
+        ]
+        slopes = jax.jvp(partial(_closed_long_range_parts, height=height), primals[:3], tuple(others))[1]
+    if not isinstance(tangents[3], SymbolicZero):
+        lift = height / (2 * tau)
+        end = jnp.exp(-((q * tau) ** 2) - lift**2) * erfcx(kappa * tau + lift)
+        falling, rising = values
+        slopes = (slopes[0] + (end - q * falling) * tangents[3], slopes[1] + (q * rising - end) * tangents[3])
+    return values, slopes
+
+
+def _closed_long_range_parts(q, tau, kappa, height):
+    lift = height / (2 * tau)
+    screened = kappa * tau + lift
+    gaussian = jnp.exp(-((q * tau) ** 2) - lift**2)
+    inner = q * tau - lift
+    above = inner < 0
+    # a choice and not abs, whose slope at zero is zero
+    part = gaussian * erfcx(jnp.where(above, -inner, inner))
+    complementary = jnp.where(above, 2 * jnp.exp(-q * height) - part, part)
+    falling = (complementary + gaussian * erfcx(screened)) / (q + kappa)
+    return falling, tau * gaussian * erfcx_difference(screened + jnp.zeros_like(q), q * tau + lift)
 
 
 def long_range_at_film(q: Float[Array, "*n"], tau: Any, kappa: Any) -> Float[Array, "*n"]:

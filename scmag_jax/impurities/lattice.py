@@ -8,13 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._checks import concrete, positive, real_array, with_shape
-from .coupling import PearlCoupling
+from .._checks import concrete, plain_number, positive, real_array, with_shape
+from .coupling import PearlCoupling, check_coupling
 from .lattice_sum import cross, interactions, length_ratio, reciprocal_vectors, reduced
 
+MOST_ASPECT = 1024  # ratio of the two shortest vectors beyond which a lattice is refused: a chain, in effect
 TRACED_ASPECT = 16  # longest reduced vector over shortest that a traced lattice allows (a rhombus down to 3.6 deg)
 GRID = 24  # points of the Brillouin-zone grid per direction: even, so that k = 0 and the zone edges are on it
 REFINEMENTS = 20  # halvings of the grid step around its best point
+HALVINGS = 50  # of 30 degrees: to 3e-14
+TIE = 512  # roundings, 1e-13 in double precision, within which two energies are the same
+SPLITS = (0.1, 10.0)  # split lengths allowed; the number of terms grows as their square either way
 
 
 class LatticeState(eqx.Enumeration):
@@ -51,10 +55,12 @@ class BravaisLattice(eqx.Module):
     Attributes:
         vectors: primitive vectors in rows, shape `(2, 2)`, in the length unit of the coupling's Pearl length.
         aspect: bound on the ratio of the two shortest independent lattice vectors, which sets the (static) number
-            of terms of the sums. Known from concrete vectors; 16 for traced ones unless you promise another.
+            of terms of the sums, an integer up to 1024. Known from concrete vectors; 16 for traced ones unless you
+            promise another. A promise that the vectors break raises when they are evaluated.
 
     Raises:
-        ValueError: vectors of another shape, or parallel ones.
+        ValueError: vectors of another shape, or parallel ones, a ratio above 1024, an `aspect` that is no integer
+            from 1 to 1024.
 
     Example:
         >>> lattice = BravaisLattice.rhombic(spacing=0.02, angle=75.0)
@@ -70,24 +76,32 @@ class BravaisLattice(eqx.Module):
 
     def __init__(self, vectors: Any, *, aspect: int | None = None):
         self.vectors = with_shape("vectors", vectors, (2, 2))
-        known = concrete(self.vectors)
+        if aspect is not None:
+            _check_aspect(aspect)
+        known = concrete(vectors)
         if known is not None:
             area = abs(float(np.linalg.det(known)))
             if area <= 1e-12 * float(np.sum(known**2)):
                 raise ValueError(f"vectors must not be parallel, got {known.tolist()}")
-            ratio = float(length_ratio(reduced(self.vectors)))
+            with jax.ensure_compile_time_eval():  # known vectors stay known inside jit
+                ratio = float(length_ratio(reduced(jnp.asarray(known, dtype=self.vectors.dtype))))
+            if ratio > MOST_ASPECT * (1 + 1e-9):
+                raise ValueError(
+                    f"vectors must not make a chain: the two shortest of the lattice have the ratio {ratio:.6g}, at "
+                    f"most {MOST_ASPECT} is allowed (the angle of a rhombus 0.056 degrees)"
+                )
             needed = 4 ** max(0, int(np.ceil(np.log(ratio * (1 - 1e-9)) / np.log(4))))
             self.aspect = max(needed, aspect or 1)
-        elif aspect is None:
-            self.aspect = TRACED_ASPECT
-            too_long = length_ratio(reduced(self.vectors)) > TRACED_ASPECT
+        else:
+            self.aspect = TRACED_ASPECT if aspect is None else int(aspect)
+            roundings = 1 + 64 * float(jnp.finfo(self.vectors.dtype).eps)
+            too_long = length_ratio(reduced(self.vectors)) > self.aspect * roundings
             self.vectors = eqx.error_if(
                 self.vectors,
                 too_long,
-                f"vectors: traced lattices need aspect= beyond a ratio of {TRACED_ASPECT}",
+                f"vectors have a larger ratio than aspect={self.aspect} allows: traced lattices need aspect= beyond "
+                f"a ratio of {TRACED_ASPECT}, and a true one",
             )
-        else:
-            self.aspect = aspect
 
     @classmethod
     def rhombic(cls, spacing: Any, angle: Any, *, aspect: int | None = None) -> "BravaisLattice":
@@ -109,9 +123,7 @@ class BravaisLattice(eqx.Module):
             angle = eqx.error_if(angle, (angle <= 0) | (angle >= 180), "angle must lie inside (0, 180) degrees")
         elif not 0 < known < 180:
             raise ValueError(f"angle must lie inside (0, 180) degrees, got {known}")
-        radians = angle * (jnp.pi / 180)
-        second = jnp.stack([jnp.cos(radians), jnp.sin(radians)])
-        return cls(spacing * jnp.stack([jnp.asarray([1.0, 0.0], dtype=second.dtype), second]), aspect=aspect)
+        return cls(_rhombus(spacing, angle), aspect=aspect)
 
     @property
     def cell_area(self) -> Float[Array, ""]:
@@ -133,15 +145,28 @@ class BravaisLattice(eqx.Module):
         screening the sum converges absolutely and no depolarisation is left; without it (infinite Pearl length)
         the term of q = 0, which depends on direction, is left out.
 
+        A k within rounding of a reciprocal vector counts as that vector. Without screening J depends there on the
+        direction, and with a Pearl length r0 far above the spacing d it changes over |dk| = 1/r0 by about r0/d: near
+        a reciprocal vector J is then as uncertain as k is.
+
         Args:
             coupling: the pair interaction.
             k: Cartesian wavevector, shape `(2,)`; any k, inside the Brillouin zone or not.
-            split: Ewald split length in units of sqrt(cell area / 4 pi); the result does not depend on it.
+            split: Ewald split length in units of sqrt(cell area / 4 pi), from 0.1 to 10; it changes the cost, and
+                the result by rounding only.
 
         Returns:
             J(k), real symmetric, shape `(2, 2)`.
+
+        Raises:
+            ValueError: a coupling, k or split of another kind.
         """
+        check_coupling(coupling)
         k = with_shape("k", k, (2,))
+        if split is not None:
+            split = plain_number("split", split)
+            if not SPLITS[0] <= split <= SPLITS[1]:
+                raise ValueError(f"split must lie in [{SPLITS[0]}, {SPLITS[1]}], got {split}")
         return interactions(self, coupling, k[None], split)[0]
 
     def energy(self, coupling: PearlCoupling, state: str) -> Float[Array, ""]:
@@ -155,6 +180,7 @@ class BravaisLattice(eqx.Module):
         Raises:
             ValueError: another name.
         """
+        check_coupling(coupling)
         return jnp.min(_mode_energies(self, coupling, _state_fractions(state)))
 
     def truncated_energy(self, coupling: PearlCoupling, state: str, cutoff: Any) -> Float[Array, ""]:
@@ -180,11 +206,12 @@ class BravaisLattice(eqx.Module):
 
         A grid of 24 x 24 wavevectors is refined around its lowest point. Where the minimum is at k = 0 or half a
         reciprocal vector, as in every case tried, the mode has unit length on every site and is the exact ground
-        state.
+        state. Of energies within 1e-13 of each other k = 0 is preferred, then half a reciprocal vector.
 
         Args:
             coupling: the pair interaction.
         """
+        check_coupling(coupling)
         fractions = _brillouin_minimum(self, coupling)
         k = fractions @ self.reciprocal
         energy, direction = _lowest_mode(self.interaction(coupling, k))
@@ -196,6 +223,18 @@ class BravaisLattice(eqx.Module):
         sites = jnp.asarray(np.indices((2, 2)), dtype=k.dtype)
         phase = 2 * jnp.pi * (fractions[0] * sites[0] + fractions[1] * sites[1])
         return LatticeGroundState(kind, energy, k, jnp.cos(phase)[..., None] * direction[None, None, :])
+
+
+def _rhombus(spacing, angle):
+    radians = angle * (jnp.pi / 180)
+    second = jnp.stack([jnp.cos(radians), jnp.sin(radians)])
+    return spacing * jnp.stack([jnp.asarray([1.0, 0.0], dtype=second.dtype), second])
+
+
+def _check_aspect(aspect: Any) -> None:
+    integer = isinstance(aspect, int | np.integer) and not isinstance(aspect, bool)
+    if not integer or not 1 <= aspect <= MOST_ASPECT:
+        raise ValueError(f"aspect must be an integer from 1 to {MOST_ASPECT}, got {aspect!r}")
 
 
 def _state_fractions(state: str) -> list[tuple[float, float]]:
@@ -217,8 +256,8 @@ def _mode_energies(lattice, coupling, fractions):
 def critical_angle(coupling: PearlCoupling, spacing: Any, cutoff: Any = None) -> Float[Array, ""]:
     """Angle of the rhombic lattice at which ferromagnet and layered antiferromagnet have the same energy.
 
-    Bisection between 60 and 90 degrees followed by one Newton step that carries the derivative (implicit function
-    theorem), so that the angle is differentiable in the coupling and the spacing.
+    Bisection between 60 and 90 degrees; derivatives of every order, by the coupling, the spacing and the cutoff, follow
+    from the implicit function theorem.
 
     Args:
         coupling: the pair interaction.
@@ -233,16 +272,19 @@ def critical_angle(coupling: PearlCoupling, spacing: Any, cutoff: Any = None) ->
         >>> print(f"{critical_angle(PearlCoupling(pearl_length=1.0), spacing=0.02):.7f}")
         79.1366716
     """
+    check_coupling(coupling)
     spacing = positive("spacing", spacing)
     cutoff = None if cutoff is None else positive("cutoff", cutoff)
-
     return _critical_angle(coupling, spacing, cutoff)
 
 
 @jax.jit
 def _critical_angle(coupling, spacing, cutoff):
+    square = BravaisLattice(np.eye(2))
+
     def excess(angle, coupling, spacing, cutoff):
-        lattice = BravaisLattice.rhombic(spacing, angle, aspect=1)
+        # the angle stays inside the bracket: no check at every evaluation
+        lattice = eqx.tree_at(lambda lattice: lattice.vectors, square, _rhombus(spacing, angle))
         # one call for all wavevectors of both states: half the compilation of two
         energies = _mode_energies(lattice, coupling, [f for state in ORDERED for f in _state_fractions(state)])
         ferromagnetic, layered = energies[0], jnp.min(energies[1:])
@@ -252,22 +294,25 @@ def _critical_angle(coupling, spacing, cutoff):
 
     fixed = jax.tree.map(jax.lax.stop_gradient, (coupling, spacing, cutoff))
 
-    def halve(_, bracket):
-        low, high = bracket
-        middle = (low + high) / 2
-        left = excess(middle, *fixed) < 0
-        return jnp.where(left, middle, low), jnp.where(left, high, middle)
+    bottom, top = jnp.full_like(spacing, 60.0), jnp.full_like(spacing, 90.0)
 
-    ends = (jnp.full_like(spacing, 60.0), jnp.full_like(spacing, 90.0))
-    at_ends = jax.lax.map(lambda angle: excess(angle, *fixed), jnp.stack(ends))
-    crosses = (at_ends[0] < 0) & (at_ends[1] > 0)
-    low, high = jax.lax.fori_loop(0, 30, halve, ends)
-    angle = (low + high) / 2
-    value, slope = jax.jvp(lambda a: excess(a, *fixed), (angle,), (jnp.ones_like(angle),))
-    angle = jax.lax.stop_gradient(jnp.clip(angle - value / slope, *ends))
-    # the correction is zero in value and carries d(angle) = -d(excess)/slope
-    residual = excess(angle, coupling, spacing, cutoff)
-    angle = angle - (residual - jax.lax.stop_gradient(residual)) / jax.lax.stop_gradient(slope)
+    def halve(step, bracket):
+        # the two ends are looked at in the same loop: what costs is compiling the sums, not evaluating them
+        low, high, crosses = bracket
+        middle = jnp.where(step == 0, bottom, jnp.where(step == 1, top, (low + high) / 2))
+        left = excess(middle, *fixed) < 0
+        expected = jnp.where(step == 0, left, jnp.where(step == 1, ~left, True))
+        narrow = step > 1
+        return jnp.where(narrow & left, middle, low), jnp.where(narrow & ~left, middle, high), crosses & expected
+
+    low, high, crosses = jax.lax.fori_loop(0, 2 + HALVINGS, halve, (bottom, top, spacing > 0))
+    angle = jax.lax.stop_gradient((low + high) / 2)
+
+    def equation(angle):
+        return jnp.where(crosses, excess(angle, coupling, spacing, cutoff), angle)
+
+    # the root is known: what is left to custom_root are its derivatives
+    angle = jax.lax.custom_root(equation, angle, lambda _, root: root, lambda linear, y: y / linear(jnp.ones_like(y)))
     return jnp.where(crosses, angle, jnp.nan)
 
 
@@ -283,7 +328,13 @@ def _brillouin_minimum(lattice, coupling):
     # J(-k) = J(k): half of the zone will do; row by row to bound the memory under vmap
     rows = jnp.stack(jnp.broadcast_arrays(axis[: GRID // 2 + 1, None], axis[None, :]), axis=-1)
     grid = jax.lax.map(energies, rows)
-    best = jnp.argmin(grid)
+    # rounding does not choose between equal energies: k = 0 first, then the halves, then the first of the grid
+    tie = TIE * jnp.finfo(dtype).eps
+    lowest = jnp.min(grid)
+    half = GRID // 2
+    preferred = np.array([0, half, half * GRID, half * GRID + half])
+    tied = grid.reshape(-1)[preferred] <= lowest + tie * jnp.abs(lowest)
+    best = jnp.where(jnp.any(tied), jnp.asarray(preferred)[jnp.argmax(tied)], jnp.argmin(grid))
     start = rows.reshape(-1, 2)[best]
     offsets = jnp.asarray([(0, 0)] + [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j], dtype=dtype)
 
@@ -292,7 +343,7 @@ def _brillouin_minimum(lattice, coupling):
         candidates = here[None] + step * offsets
         values = energies(candidates)
         # a move must gain more than rounding, so that exact minima on the grid stay exact
-        gain = values[0] - jnp.min(values) > 1e-13 * jnp.abs(values[0])
+        gain = values[0] - jnp.min(values) > tie * jnp.abs(values[0])
         moved = jnp.where(gain, candidates[jnp.argmin(values)], here)
         return (moved, jnp.where(gain, step, step / 2)), None
 

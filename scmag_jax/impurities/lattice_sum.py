@@ -37,7 +37,11 @@ def interactions(lattice, coupling, k, split=None):
     far = jnp.asarray(_full_set(lattice.aspect, factor), dtype=vectors.dtype) @ reciprocal
     q = inside[:, None, :] + far[None, :, :]
     square = jnp.sum(q**2, axis=-1)
-    origin = square < 1e-24 / area
+    # q = 0, which is left out, within the rounding of k as it came: k and fractions of it are rounded relative to k,
+    # and reciprocal vectors relative to the flatness of the cell
+    flatness = jnp.sqrt(jnp.prod(jnp.sum(lattice.vectors**2, axis=-1))) / area
+    rounding = 8 * jnp.finfo(k.dtype).eps * flatness * jnp.sqrt(jnp.sum(k**2, axis=-1))
+    origin = square <= jax.lax.stop_gradient(rounding**2)[:, None]
     spectrum = long_range_at_film(jnp.sqrt(jnp.where(origin, 1 / area, square)), tau, kappa)
     spectrum = jnp.where(origin, 0.0, spectrum) / area
     long = jnp.einsum("mg,mga,mgb->mab", spectrum, q, q)
@@ -95,13 +99,17 @@ def _within_range(aspect, reach, margin):
 
     A reduced cell has an angle between 60 and 120 degrees; `margin` widens the range by that part of a cell.
     """
-    ratio = np.geomspace(1, aspect, 17)[:, None, None, None] if aspect > 1 else np.ones((1, 1, 1, 1))
-    angle = np.linspace(np.pi / 3, 2 * np.pi / 3, 25)[None, :, None, None]
+    ratio = np.geomspace(1, aspect, 17)[:, None, None] if aspect > 1 else np.ones((1, 1, 1))
+    angle = np.linspace(np.pi / 3, 2 * np.pi / 3, 25)[None, :, None]
+    # of a flat cell the long vector counts less the longer it is; a k in the cell moves either index by 1/2
+    furthest = 2 / np.sqrt(3) * reach / np.sqrt(4 * np.pi)
+    first, second = int(np.ceil(furthest * np.sqrt(aspect) + 1)), int(np.ceil(1.02 * furthest + 2))
     radius = reach * np.sqrt(ratio * np.sin(angle) / (4 * np.pi))
-    widest = radius.max() * 2 / np.sqrt(3) + 1
-    first, second = int(np.ceil(widest)), int(np.ceil(widest / min(np.sqrt(aspect), 1)))
-    i, j = np.meshgrid(np.arange(-first, first + 1), np.arange(-second, second + 1), indexing="ij")
-    length = np.sqrt(i**2 + 2 * i * j * ratio * np.cos(angle) + (j * ratio) ** 2)
     # a k in the cell is at most half of both vectors away
-    kept = (length <= 1.02 * radius + margin * (1 + ratio)).any(axis=(0, 1))
-    return list(zip(i[kept].tolist(), j[kept].tolist(), strict=True))
+    range_squared = (1.02 * radius + margin * (1 + ratio)) ** 2
+    j = np.arange(-second, second + 1)
+    pairs = []
+    for i in range(-first, first + 1):  # one row at a time bounds the memory
+        kept = (i**2 + 2 * i * j * ratio * np.cos(angle) + (j * ratio) ** 2 <= range_squared).any(axis=(0, 1))
+        pairs += [(i, int(column)) for column in j[kept]]
+    return pairs

@@ -28,8 +28,9 @@ from .ewald import (
 )
 from .fields import screened_potential
 
-POINT_CLOSEST = 1e-4  # of the split length: closest approach of a map's point to a moment that is resolved
-TRACED_CLOSEST = 1e-3  # of the mean spacing: closest approach resolved when positions are traced
+POINT_CLOSEST = 1e-8  # of the split length: closest approach of a map's point to a moment that is resolved
+SINGLE_CLOSEST = 1e-4  # the same in single precision, where the squared exponents of narrower Gaussians overflow
+TRACED_CLOSEST = 1e-8  # of the mean spacing: closest approach resolved when positions are traced
 
 
 class DirectSum(eqx.Module):
@@ -75,7 +76,8 @@ class EwaldSum(eqx.Module):
     """Pairs and all their periodic images in a rectangular box; the term q = 0 is left out.
 
     The split length is as large as the nearest-image convention allows (the range of the near part is half the
-    shorter side), times `split` <= 1. The result does not depend on it.
+    shorter side), times `split` <= 1. The waves count every moment with itself, strength/(4 tau^2) at most, which is
+    taken off again: rounding is relative to that, and grows as `split` falls.
     """
 
     positions: Float[Array, "n 2"]
@@ -87,7 +89,6 @@ class EwaldSum(eqx.Module):
     phases_y: Float[Array, "n l"]
     tau: float = eqx.field(static=True)
     closest: float = eqx.field(static=True)
-    reach: float = eqx.field(static=True)
     counts: tuple[int, int] = eqx.field(static=True)
 
     def __init__(self, positions: Float[Array, "n 2"], coupling: PearlCoupling, box: np.ndarray, split: float):
@@ -96,17 +97,16 @@ class EwaldSum(eqx.Module):
         self.box = jnp.asarray(box, dtype=positions.dtype)
         highest = np.sqrt(GAUSSIAN_EXPONENT) / self.tau * np.asarray(box) / (2 * np.pi)
         self.counts = (int(highest[0]), int(highest[1]))
-        self.reach = float(np.log(np.sqrt(GAUSSIAN_EXPONENT) * np.max(box) / (2 * np.pi * self.tau)))
         known = concrete(positions)
-        traced = TRACED_CLOSEST * np.sqrt(np.prod(box) / max(1, len(positions)))
-        closest = traced if known is None else closest_distance(known, box)
+        traced = TRACED_CLOSEST * np.sqrt(np.prod(box) / len(positions))
+        # half of it leaves room for the rounding of separations on the device
+        closest = traced if known is None else closest_distance(known, box) / 2
         # in powers of two, so that ensembles of one kind share one compilation
         self.closest = float(2.0 ** np.floor(np.log2(min(closest / self.tau, 1.0))))
         tau, kappa = jnp.asarray(self.tau, dtype=positions.dtype), 1 / coupling.pearl_length
         self.table = _short_range_table(tau, kappa, self.closest)
         self.phases_x, self.phases_y = _phases(positions, self.box, self.counts)
-        settings = (self.counts, self.tau, self.reach)
-        self.spectrum = _far_spectrum(self.box, coupling, jnp.zeros((), positions.dtype), *settings)
+        self.spectrum = _far_spectrum(self.box, coupling, jnp.zeros((), positions.dtype), self.counts, self.tau)
 
     def separations(self, index: Int[Array, "b"]) -> tuple[Float[Array, "b n"], Float[Array, "b n"]]:
         """Separations x, y of the moments of `index` from the nearest images of all moments."""
@@ -134,11 +134,14 @@ class EwaldSum(eqx.Module):
             height = jnp.zeros((), point.dtype) if height is None else height
             d = point[None] - self.positions
             d = d - self.box[None] * jnp.round(d / self.box[None])
+            # NaN where the narrowest Gaussian does not resolve; a factor, so that derivatives are NaN too
+            unresolved = jnp.sum(d**2, axis=-1) + height**2 < (self._point_closest * self.tau) ** 2
+            d = d * jnp.where(unresolved, jnp.nan, 1.0)[:, None]
             weights, exponents = self._mixture(height)
             slope_x, slope_y = short_range_gradient(weights, exponents, d[:, 0], d[:, 1])
             near = jnp.sum(moments[:, 0] * slope_x + moments[:, 1] * slope_y)
             phase = _waves(self.box, self.counts) @ point
-            spectrum = _far_spectrum(self.box, self.coupling, height, self.counts, self.tau, self.reach)
+            spectrum = _far_spectrum(self.box, self.coupling, height, self.counts, self.tau)
             far = jnp.sum(spectrum * (cosine * jnp.sin(phase) - sine * jnp.cos(phase)))
             return near - 2 * far
 
@@ -157,7 +160,11 @@ class EwaldSum(eqx.Module):
     def _mixture(self, height):
         tau = jnp.asarray(self.tau, dtype=self.positions.dtype)
         kappa = 1 / self.coupling.pearl_length
-        return short_range_mixture(tau, kappa, height, depth=mixture_depth(POINT_CLOSEST))
+        return short_range_mixture(tau, kappa, height, depth=mixture_depth(self._point_closest))
+
+    @property
+    def _point_closest(self):
+        return POINT_CLOSEST if self.positions.dtype == jnp.float64 else SINGLE_CLOSEST
 
 
 def interaction_rows(interaction: DirectSum | EwaldSum, index: Int[Array, "b"]) -> Float[Array, "3 b n"]:
@@ -234,13 +241,13 @@ def _waves(box, counts):
     return 2 * jnp.pi * jnp.asarray(orders, dtype=box.dtype) / box[None, None]
 
 
-@partial(jax.jit, static_argnums=(3, 4, 5))
-def _far_spectrum(box, coupling, height, counts, tau, reach):
+@partial(jax.jit, static_argnums=(3, 4))
+def _far_spectrum(box, coupling, height, counts, tau):
     waves = _waves(box, counts)
     square = jnp.sum(waves**2, axis=-1)
     # of a pair +-q one counts, of the axis i = 0 the upper half, and q = 0 not at all
     counted = (waves[..., 0] > 0) | (waves[..., 1] > 0)
     counted = counted & (square * tau**2 <= GAUSSIAN_EXPONENT)
     q = jnp.sqrt(jnp.where(counted, square, 1.0))
-    spectrum = long_range_spectrum(q, jnp.asarray(tau, q.dtype), 1 / coupling.pearl_length, height, reach=reach)
+    spectrum = long_range_spectrum(q, jnp.asarray(tau, q.dtype), 1 / coupling.pearl_length, height)
     return jnp.where(counted, spectrum, 0.0) / (box[0] * box[1])

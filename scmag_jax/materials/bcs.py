@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
-from .._checks import concrete
+from .._checks import as_float, concrete
 from ..numerics.matsubara import Scalar, matsubara_sum
 
 GAP_RATIO = pi * exp(-np.euler_gamma)  # gap(0) / (k_B Tc) = 1.7638769...
@@ -116,11 +116,12 @@ def reduced_gap(t: Scalar, coldest: float = COLDEST) -> Scalar:
 
 
 def check_temperature(t: ArrayLike) -> Float[Array, "..."]:
-    """`t` as a floating array; a concrete value that is negative or NaN raises ValueError."""
+    """`t` as a floating array; text, complex numbers and a concrete value that is negative or NaN raise ValueError."""
+    array = as_float("t", t)
     known = concrete(t)
     if known is not None and not np.all(known >= 0):
         raise ValueError(f"t must be a reduced temperature T/Tc >= 0 and not NaN, got {t}")
-    return jnp.asarray(t, dtype=float)
+    return array.astype(float)
 
 
 def _clean_weight(t: Scalar) -> Scalar:

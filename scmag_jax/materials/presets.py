@@ -5,8 +5,10 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import Array, ArrayLike, Float
 
+from .._checks import concrete
 from ..units import HBAR, si_array
 from .bands import DiracBand, HelicalBand, pearl_length
+from .bcs import check_temperature
 from .spin_galvanic import coupling_strength
 
 
@@ -89,6 +91,10 @@ class Material(eqx.Module):
         Raises:
             ValueError: `t` is 1 or more, or another method.
         """
+        check_temperature(t)
+        known = concrete(t)
+        if known is not None and (known >= 1).any():
+            raise ValueError(f"t must be below 1: there is no supercurrent at Tc and above, got {t}")
         return coupling_strength(self.gamma(t, method=method), self.pearl_length(t))
 
 

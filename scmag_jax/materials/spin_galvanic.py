@@ -97,7 +97,7 @@ def ysr_energy(beta: ArrayLike, potential: ArrayLike = 0.0) -> Float[Array, "...
         0.60
     """
     beta, potential = jnp.broadcast_arrays(*_scattering(beta, potential))
-    c = 1 + potential**2 - beta**2
+    c = _asymmetry(beta, potential)
     return c / jnp.sqrt(c**2 + 4 * beta**2)
 
 
@@ -141,8 +141,13 @@ def _scattering(beta: ArrayLike, potential: ArrayLike) -> tuple[Float[Array, "..
     return real_array("beta", beta).astype(float), real_array("potential", potential).astype(float)
 
 
+def _asymmetry(beta, potential):
+    # 1 + u^2 - beta^2 without the cancellation at beta = 1, where it decides the sign
+    return (1 - beta) * (1 + beta) + potential**2
+
+
 def _gamma(beta: Scalar, t: Scalar, potential: Scalar) -> Scalar:
-    c = 1 + potential**2 - beta**2
+    c = _asymmetry(beta, potential)
     delta2 = reduced_gap(t, COLDEST) ** 2
 
     def term(u):
