@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pathlib
-import tempfile
 from collections.abc import Iterator
 from typing import IO
 
@@ -15,11 +14,11 @@ def complete_file(path: pathlib.Path) -> Iterator[IO[bytes]]:
     Args:
         path: final name; its folder exists.
     """
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, suffix=".tmp", delete=False) as file:
-        try:
+    # an ordinary file, with the permissions that the user's files have
+    unfinished = path.with_name(f"{path.stem}.{os.getpid()}.tmp")
+    try:
+        with unfinished.open("wb") as file:
             yield file
-            file.flush()
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
