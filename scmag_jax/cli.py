@@ -4,15 +4,13 @@ What the user got wrong is one line on standard error and exit status 2; a solve
 status 1.
 """
 
-import contextlib
 import difflib
 import importlib.metadata
 import os
 import pathlib
 import platform
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 # Starts relaxed in one compiled call: enough to fill a device, few enough for the progress bar to move.
 BATCH = 8
 
-PAPERS = ("lu2023",)
+PAPERS = ("lu2023", "vakili2026")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -73,7 +71,9 @@ def relax(
 
     answer = _relax_starts(run, ensemble, len(positions))
     converged, energy = answer["converged"], answer["energy"]
-    with _renamed_when_complete(output) as temporary:
+    from .reproduce.files import complete_file
+
+    with complete_file(output) as temporary:
         _save(temporary, run, positions, answer)
 
     lowest = answer["lowest"]
@@ -88,7 +88,7 @@ def relax(
 
 @app.command()
 def reproduce(
-    papers: Annotated[list[str] | None, typer.Argument(help="lu2023, or all.", show_default="all")] = None,
+    papers: Annotated[list[str] | None, typer.Argument(help="lu2023, vakili2026, or all.", show_default="all")] = None,
     output: Annotated[pathlib.Path, typer.Option(help="Folder of pictures, data and report.")] = pathlib.Path("out"),
     full: Annotated[bool, typer.Option("--full", help="The papers' resolution instead of a quick one.")] = False,
 ) -> None:
@@ -164,19 +164,6 @@ def _save(file: Any, run: "Run", positions: Any, answer: dict[str, Any]) -> None
 
     versions = {name: importlib.metadata.version(name) for name in ("scmag_jax", "jax", "jaxlib")}
     np.savez(file, positions=positions, run=run.model_dump_json(), versions=str(versions), **answer)
-
-
-@contextlib.contextmanager
-def _renamed_when_complete(path: pathlib.Path) -> Iterator[Any]:
-    """A binary file that takes its name only when the block ends well: no half-written answer is left."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.stem, suffix=".tmp", delete=False) as file:
-        try:
-            yield file
-            file.flush()
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 
 import scmag_jax as sm
 from scmag_jax import cli, config
+from scmag_jax.reproduce.files import complete_file
 
 GOOD = """
 output = "state.npz"
@@ -199,7 +200,7 @@ def test_missing_run_file_and_unknown_paper_are_refused(tmp_path, capsys):
 def test_a_failed_write_leaves_no_file(tmp_path):
     with (
         pytest.raises(RuntimeError, match="interrupted"),
-        cli._renamed_when_complete(tmp_path / "a.npz") as file,
+        complete_file(tmp_path / "a.npz") as file,
     ):
         file.write(b"half")
         raise RuntimeError("interrupted")

@@ -15,7 +15,6 @@ from . import claims as tables
 from .files import complete_file
 from .paper import Paper
 
-CLAIMS_SECONDS = 8.0  # rough run time of a table of claims, for the progress bar
 DPI = 150
 
 
@@ -74,10 +73,19 @@ def _lu2023() -> Paper:
     from .lu2023_claims import claims
 
     citation = "Y. Lu, I. V. Tokatly and F. S. Bergeret, arXiv:2307.10723; Phys. Rev. B 108, L180506 (2023)"
-    return Paper(citation, lu2023.Parameters(), lu2023.QUICK, lu2023.FULL, lu2023.FIGURES, claims)
+    return Paper(citation, lu2023.Parameters(), lu2023.QUICK, lu2023.FULL, lu2023.FIGURES, claims, 8)
 
 
-PAPERS: dict[str, Callable[[], Paper]] = {"lu2023": _lu2023}
+def _vakili2026() -> Paper:
+    from . import vakili2026
+    from .vakili2026_claims import claims
+
+    citation = "Vakili et al., arXiv:2603.22243 (2026)"
+    sizes = vakili2026.QUICK, vakili2026.FULL
+    return Paper(citation, vakili2026.Parameters(), *sizes, vakili2026.FIGURES, claims, 1)
+
+
+PAPERS: dict[str, Callable[[], Paper]] = {"lu2023": _lu2023, "vakili2026": _vakili2026}
 
 
 def _reproduce(paper: Paper, folder: pathlib.Path, sizes: Any, bar: Any) -> list[tables.Claim]:
@@ -93,14 +101,14 @@ def _reproduce(paper: Paper, folder: pathlib.Path, sizes: Any, bar: Any) -> list
         bar.update(figure.seconds)
     bar.set_description("claims")
     found = paper.claims(paper.parameters, data)
-    bar.update(CLAIMS_SECONDS)
+    bar.update(paper.claims_seconds)
     return found
 
 
 def _bar(papers: Iterable[Paper], progress: bool) -> Any:
     from tqdm import tqdm
 
-    total = sum(CLAIMS_SECONDS + sum(figure.seconds for figure in paper.figures) for paper in papers)
+    total = sum(paper.claims_seconds + sum(figure.seconds for figure in paper.figures) for paper in papers)
     layout = "{desc:16}{percentage:3.0f}% |{bar}| {elapsed}, {remaining} left"
     return tqdm(total=total, bar_format=layout, disable=None if progress else True)
 

@@ -38,6 +38,7 @@ class Paper:
         quick: default numbers of points, a dataclass; `full` the ones of --full.
         figures: in the order of the paper.
         claims: parameters, data by name of figure -> the table.
+        claims_seconds: rough run time of the table, for the progress bar.
     """
 
     citation: str
@@ -46,3 +47,4 @@ class Paper:
     full: Any
     figures: tuple[Figure, ...]
     claims: Callable[[Any, dict[str, Data]], list[Claim]]
+    claims_seconds: float | int

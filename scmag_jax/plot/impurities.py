@@ -1,30 +1,16 @@
-"""Pictures: one function a picture, each returns a matplotlib Figure and leaves pyplot's state alone.
-
-The arguments are plain arrays, so that a picture can be drawn again from a saved data file:
-`plot.pair_couplings(**np.load("out/lu2023/figure_2a.npz"))`. Colours are those of Okabe and Ito, which the
-colour-blind can tell apart; signed maps are red and blue around white, others run from dark to light.
-"""
+"""Pictures of magnetic impurities: pairs, their fields, lattices."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._style import BLACK, BLUE, GREEN, ORANGE, POSITIVE, PURPLE, SIGNED, SKY, VERMILION, new_figure
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
 STYLES = ((SKY, "-"), (ORANGE, "--"), (GREEN, "-."), (PURPLE, (0, (3, 1, 1, 1, 1, 1))), (BLUE, ":"))
-SIGNED = "RdBu_r"
-POSITIVE = "viridis"
 
 
 def pair_couplings(
@@ -44,7 +30,7 @@ def pair_couplings(
         elementary_perpendicular: J_perp of Eq. 10; likewise `elementary_parallel`.
         title: of the figure.
     """
-    figure = _figure(6.4, 6.4)
+    figure = new_figure(6.4, 6.4)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
     thinned = slice(None, None, max(1, len(pearl_length) // 40))
     lines = (
@@ -84,7 +70,7 @@ def pair_energies(
         screened_ground_state: both angles of a ground state, radians; likewise `unscreened_ground_state`.
         title: of the figure.
     """
-    figure = _figure(11.5, 5.2)
+    figure = new_figure(11.5, 5.2)
     left, right, bar = figure.subplots(1, 3, width_ratios=[1, 1, 0.05])
     degrees = np.degrees(angles)
     for axes, energy, state in (
@@ -126,7 +112,7 @@ def current_and_field(
     """
     from matplotlib.colors import LogNorm, SymLogNorm
 
-    figure = _figure(12.5, 5.6)
+    figure = new_figure(12.5, 5.6)
     left, right = figure.subplots(1, 2)
     size = np.hypot(current[..., 0], current[..., 1])
     norm = LogNorm(*np.quantile(size, [0.01, 0.995]))
@@ -177,7 +163,7 @@ def lattice_orders(
         spacing: lattice constant in r0.
         title: of the figure.
     """
-    figure = _figure(13.5, 4.6)
+    figure = new_figure(13.5, 4.6)
     panels = figure.subplots(1, 3, width_ratios=[1, 1, 1.25])
     i, j = (index.ravel() for index in np.meshgrid(np.arange(5), np.arange(4), indexing="ij"))
     radians = np.radians(float(drawn_angle))
@@ -230,7 +216,7 @@ def coupling_temperature(
         parallel_constant_current: likewise.
         title: of the figure.
     """
-    figure = _figure(10.5, 4.6)
+    figure = new_figure(10.5, 4.6)
     figure.suptitle(title)
     for axes, across, along, scale, name in zip(
         figure.subplots(1, 2),
@@ -274,7 +260,7 @@ def phase_diagram(
         spacing: lattice constant in r0 at T = 0.
         title: of the figure.
     """
-    figure = _figure(13.5, 5.6)
+    figure = new_figure(13.5, 5.6)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
     limit = np.abs(difference).max()
     image = left.pcolormesh(angles, rows, difference, cmap=SIGNED, vmin=-limit, vmax=limit, shading="gouraud")
@@ -317,7 +303,7 @@ def lattice_sums(
         angle: of the rhombic lattice, degrees.
         title: of the figure.
     """
-    figure = _figure(8.5, 4.8)
+    figure = new_figure(8.5, 4.8)
     axes = figure.subplots()
     axes.semilogx(radius, ferromagnetic, "o-", color=VERMILION, markersize=4, label="ferromagnet, circle")
     axes.semilogx(radius, antiferromagnetic, "s-", color=BLUE, markersize=4, label="layered antiferromagnet, circle")
@@ -332,12 +318,6 @@ def lattice_sums(
     axes.set(title=f"{title}\n$\\theta={float(angle):g}^\\circ$, no screening")
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     return figure
-
-
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _arrows(axes: Any, positions: Any, moments: Any, length: float, color: str) -> None:

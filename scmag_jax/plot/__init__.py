@@ -1,0 +1,20 @@
+"""Pictures: one function a picture, each returns a matplotlib Figure and leaves pyplot's state alone.
+
+The arguments are plain arrays, so that a picture can be drawn again from a saved data file:
+`plot.pair_couplings(**np.load("out/lu2023/figure_2a.npz"))`. Colours are those of Okabe and Ito, which the
+colour-blind can tell apart; signed maps are red and blue around white, others run from dark to light.
+"""
+
+from .bdg import currents as currents
+from .bdg import direction_energies as direction_energies
+from .bdg import energy_over_sphere as energy_over_sphere
+from .bdg import exchange_estimate as exchange_estimate
+from .bdg import gap_rotations as gap_rotations
+from .bdg import rotations as rotations
+from .impurities import coupling_temperature as coupling_temperature
+from .impurities import current_and_field as current_and_field
+from .impurities import lattice_orders as lattice_orders
+from .impurities import lattice_sums as lattice_sums
+from .impurities import pair_couplings as pair_couplings
+from .impurities import pair_energies as pair_energies
+from .impurities import phase_diagram as phase_diagram
