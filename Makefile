@@ -24,7 +24,7 @@ reproduce: $(VENV)/.installed
 	$(BIN)/scmag reproduce all --output out
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -52,6 +52,17 @@ def positive(name: str, value: Any, *, allow_infinite: bool = False) -> jax.Arra
     return array
 
 
+def not_negative(name: str, value: Any) -> jax.Array:
+    """`value` as a scalar of zero or more; traced values raise when they are evaluated."""
+    value = with_shape(name, value, ())
+    known = concrete(value)
+    if known is None:
+        return eqx.error_if(value, value < 0, f"{name} must not be negative")
+    if known < 0:
+        raise ValueError(f"{name} must not be negative, got {known}")
+    return value
+
+
 def with_shape(name: str, value: Any, shape: tuple[int | str, ...]) -> jax.Array:
     """`value` as a finite array of the given shape; a letter stands for any length, "..." for leading axes."""
     array = real_array(name, value)
@@ -80,3 +91,11 @@ def as_float(name: str, value: Any) -> jax.Array:
 
 def _count_bad(known: np.ndarray) -> int:
     return int(np.sum(~np.isfinite(known)))
+
+
+def require_double(what: str, dtype: Any) -> None:
+    """Refuse single precision where the result would be wrong in it."""
+    if dtype != jnp.float64:
+        raise ValueError(
+            f'{what} needs double precision, got {dtype}: call jax.config.update("jax_enable_x64", True) first'
+        )

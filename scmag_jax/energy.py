@@ -2,13 +2,14 @@
 
 import abc
 from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ._checks import with_shape
+from ._checks import real_array, with_shape
 
 
 class FreeEnergy(eqx.Module):
@@ -37,7 +38,7 @@ def field(F: Callable, m: Float[Array, "..."]) -> Float[Array, "..."]:
         >>> print(field(lambda m: 0.5 * jnp.sum(m**2), jnp.array([[3.0, 4.0]])))
         [[-3. -4.]]
     """
-    return -jax.grad(F)(m)
+    return -jax.grad(F)(real_array("m", m))
 
 
 def torque(F: Callable, n: Float[Array, "*s 3"]) -> Float[Array, "*s 3"]:
@@ -56,3 +57,13 @@ def torque(F: Callable, n: Float[Array, "*s 3"]) -> Float[Array, "*s 3"]:
     """
     n = with_shape("n", n, ("...", 3))
     return jnp.cross(n, field(F, n))
+
+
+def check_scalar(F: Callable, m0: Float[Array, "..."], *arguments: Any) -> None:
+    """Refuse a free energy whose value for `m0` is not a scalar; called while tracing, it costs nothing later."""
+    shape = jax.eval_shape(F, m0, *arguments).shape
+    if shape != ():
+        raise ValueError(
+            f"F(m0) must be a scalar, got shape {shape} for m0 of shape {m0.shape}; a single moment has m0 of shape "
+            f"({m0.shape[-1]},), and many of them a free energy that adds up"
+        )

@@ -6,7 +6,11 @@ import equinox as eqx
 
 
 class RESULTS(eqx.Enumeration):
-    """How a solve ended. The members are their messages; they pass through jit and vmap."""
+    """How a solve ended. The members are their messages; they pass through jit and vmap.
+
+    `successful`, `max_steps_reached`, `stalled`, `nonfinite`, `gap_collapsed`. Compare with `==`, which broadcasts over
+    batches, or look at `Solution.converged`.
+    """
 
     successful = ""
     max_steps_reached = (
@@ -40,3 +44,8 @@ class Solution(eqx.Module):
     result: Any
     stats: dict[str, Any]
     history: Any
+
+    @property
+    def converged(self) -> Any:
+        """Whether the solve succeeded, a boolean array with the shape of the batch."""
+        return self.result == RESULTS.successful

@@ -57,7 +57,7 @@ def polar_mesh(cutoff, model):
     w = (np.diff(edges)[:, None] * weights / 2).ravel()
     angles = 2 * np.pi * np.arange(16) / 16
     points = np.stack([k[:, None] * np.cos(angles), k[:, None] * np.sin(angles)], axis=-1).reshape(-1, 2)
-    return point_mesh(points, np.repeat(w * k / (2 * np.pi) / len(angles), len(angles)))
+    return point_mesh(points, np.repeat(w * k / (2 * np.pi) / len(angles), len(angles)), "continuum")
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +136,24 @@ def test_expansion_over_many_parameters():
     assert_allclose(together[1], expansion(gap=0.2).gamma, rtol=1e-13)
 
 
+@pytest.mark.parametrize("chemical_potential", [0.05, 0.0])
+def test_derivatives_by_the_spin_orbit_coupling_where_it_vanishes(chemical_potential):
+    # gamma is odd and A_z even: their derivatives are those of smooth functions, also at and near zero
+    def both(rashba):
+        found = expansion(sm.Altermagnet(chemical_potential, rashba, 0.2), 0.2, 0.05)
+        return jnp.stack([found.gamma, found.anisotropy])
+
+    first = jax.jit(jax.jacfwd(both))
+    second = jax.jit(jax.jacfwd(jax.jacfwd(both)))
+    scale = jnp.abs(both(0.1)) * jnp.array([10.0, 100.0])
+    assert abs(first(0.0)[1]) < 1e-14 * scale[1] and abs(second(0.0)[0]) < 1e-12 * scale[0]
+    step = 0.01
+    curvature = (16 * both(step) - both(2 * step))[1] / (6 * step**2)  # both are zero at zero
+    assert_allclose(second(0.0)[1], curvature, rtol=1e-6)
+    assert_allclose(first(1e-7)[1], 1e-7 * second(0.0)[1], rtol=1e-10)
+    assert_allclose(second(1e-4)[1], second(0.0)[1], rtol=1e-4)
+
+
 @pytest.mark.parametrize(("changed", "named"), [("gap", "gap"), ("temperature", "temperature"), ("cutoff", "cutoff")])
 def test_expansion_names_what_is_wrong(changed, named):
     for bad in (0.0, -1.0, np.nan):
@@ -173,9 +191,26 @@ def test_field_of_the_material():
     p, table = DATA["material"]["params_t_units"], DATA["material"]["full_BdG"][2]["F1_over_t"]
     model = sm.Altermagnet(p["mu"], p["tso"], p["tm"])
     q = jnp.array([[p["qa"], 0.0], [-p["qa"], 0.0]])
-    u = graded(p["Delta"], p["T"], q, Y, model, dispersion="continuum", cutoff=20.0)
+    u = graded(p["Delta"], p["T"], q, Y, model, dispersion="continuum", cutoff=20.0, order=8, resolution=6.0)
     forward, backward = u.free_energy(q, Y)
     assert_allclose((forward - backward) / 2, table, rtol=2e-3)
+
+
+def test_graded_mesh_resolves_the_current_of_a_strong_altermagnet():
+    # The hardest of the reviewed cases: default values against a finer resolution, and the figures of the docstring.
+    model = sm.Altermagnet(2.0, 0.2, 0.7)
+    q, n = jnp.array([0.3, 0.1]), jnp.array([0.6, 0.0, 0.8])
+    default, fine = (graded(0.1, 0.02, q, n, model, resolution=r).solve(q, n) for r in (4.0, 3.0))
+    assert default.free_energy != fine.free_energy
+    assert_allclose(default.free_energy, fine.free_energy, rtol=0, atol=3e-10)
+    assert_allclose(default.neel_field, fine.neel_field, atol=3e-7)
+    assert_allclose(default.current, fine.current, atol=5e-7)
+
+
+def test_a_mesh_belongs_to_its_dispersion():
+    mesh = sm.graded_mesh(MODEL, 0.2, 0.1, jnp.zeros(2), Z, dispersion="continuum", cutoff=2.0)
+    with pytest.raises(ValueError, match="continuum"):
+        sm.UniformBdG(MODEL, gap=0.2, temperature=0.1, mesh=mesh)
 
 
 def test_graded_mesh_names_what_is_wrong():
@@ -189,9 +224,15 @@ def test_graded_mesh_names_what_is_wrong():
         ({"dispersion": "cubic"}, "dispersion"),
         ({"dispersion": "continuum"}, "cutoff"),
         ({"cutoff": 3.0}, "cutoff"),
+        ({"gap": -0.2}, "gap"),
+        ({"order": True}, "order"),
     ):
         arguments = {"gap": 0.2, "temperature": 0.01} | options
         with pytest.raises(ValueError, match=named):
             sm.graded_mesh(MODEL, arguments.pop("gap"), arguments.pop("temperature"), q, Z, **arguments)
+    with pytest.raises(ValueError, match="n must have unit length"):
+        sm.graded_mesh(MODEL, 0.2, 0.01, q, 5 * Z)
+    with pytest.raises(ValueError, match="empty"):
+        sm.graded_mesh(MODEL, 0.2, 0.01, jnp.zeros((0, 2)), Z)
     with pytest.raises(ValueError, match="traced"):
         jax.jit(lambda gap: sm.graded_mesh(MODEL, gap, 0.01, q, Z).weight)(0.2)

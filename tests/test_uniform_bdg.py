@@ -11,6 +11,7 @@ import jaxtyping
 import numpy as np
 import pytest
 
+import scmag_jax as sm
 import scmag_jax.bdg
 from scmag_jax.bdg import Altermagnet, UniformBdG, pair_momentum
 from scmag_jax.bdg import mesh as mesh_module
@@ -51,7 +52,7 @@ def flat(u):
     weight = u.momenta.weight
     lists = (jnp.broadcast_to(a, weight.shape) for a in (u.momenta.kx, u.momenta.ky, weight))
     kx, ky, weight = (jnp.pad(a.ravel(), (0, 1024 - a.size)) for a in lists)
-    return eqx.tree_at(lambda u: u.momenta, u, point_mesh(jnp.stack([kx, ky], axis=-1), weight))
+    return eqx.tree_at(lambda u: u.momenta, u, point_mesh(jnp.stack([kx, ky], axis=-1), weight, u.dispersion))
 
 
 # --- the 4 x 4 matrices, in plain NumPy and with eigenvectors
@@ -134,7 +135,8 @@ def test_continuum_samples(samples):
     q, n, rows = samples
     nodes, weights = np.polynomial.legendre.leggauss(120)
     kx, ky = (a.ravel() for a in np.meshgrid(np.pi * nodes, np.pi * nodes, indexing="ij"))
-    points = point_mesh(jnp.asarray(np.stack([kx, ky], -1)), jnp.asarray(np.outer(weights, weights).ravel() / 4))
+    weights = jnp.asarray(np.outer(weights, weights).ravel() / 4)
+    points = point_mesh(jnp.asarray(np.stack([kx, ky], -1)), weights, "continuum")
     u = bdg(dispersion="continuum", mesh=points, poles=24)
     state, known = u.solve(q, n), [row["continuum_pi"] for row in rows]
     np.testing.assert_allclose(state.free_energy, [row["F"] for row in known], rtol=0, atol=1e-13)
@@ -322,8 +324,9 @@ def test_fields_against_differences(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_stiffness_against_differences_of_the_current(kind):
-    # the change of the gap with q is part of it. Five poles are as consistent as 16, and compile in a third of the time
-    few = {"poles": 5, "temperature": 0.1}
+    # the change of the gap with q is part of it. Eight poles are as consistent as 16, and
+    # compile faster
+    few = {"poles": 8, "temperature": 0.1}
     u = bdg(**few, **KINDS[kind])
     stiffness = u.stiffness(Q, N)
     expected = slopes(lambda q: u.supercurrent(q, N), Q, 2e-3) / 2
@@ -500,7 +503,7 @@ def test_chunks_add_up(monkeypatch):
     whole = bdg()
     monkeypatch.setattr(mesh_module, "CHUNK", 100)
     parts = bdg()
-    assert parts.momenta.weight.shape == (11, 3, 32) and whole.momenta.weight.shape == (1, 32, 32)
+    assert parts.momenta.weight.shape == (11, 3, 32) and whole.momenta.weight.shape == (2, 16, 32)
     np.testing.assert_allclose(parts.free_energy(Q, N), whole.free_energy(Q, N), rtol=0, atol=1e-14)
     np.testing.assert_allclose(parts.neel_field(Q, N), whole.neel_field(Q, N), rtol=0, atol=1e-14)
 
@@ -632,3 +635,90 @@ def test_single_precision():
     assert single[0].dtype == single[1].dtype == jnp.float32
     np.testing.assert_allclose(single[0], energy, rtol=1e-6)
     np.testing.assert_allclose(single[1], field, rtol=0, atol=1e-6)
+
+
+# --- found by review: each was a silent wrong number
+
+
+def test_continuum_far_beyond_its_window_of_momenta():
+    # the energies grow with |q|: the poles have to follow
+    q, n = np.array([20.0, 0.0]), np.array([0.48, -0.6, 0.64])
+    u = sm.UniformBdG(MODEL, gap=0.2, temperature=0.1, mesh=(8, 8), dispersion="continuum", cutoff=1.0)
+    small, large = u.free_energy(jnp.zeros(2), n), u.free_energy(q, n)
+    more = sm.UniformBdG(MODEL, gap=0.2, temperature=0.1, mesh=(8, 8), dispersion="continuum", cutoff=1.0, poles=48)
+    np.testing.assert_allclose(large, more.free_energy(q, n), rtol=1e-13)
+    assert large < small - 5
+
+
+@pytest.mark.parametrize(("mu", "attraction", "expected"), [(0.0, 0.5, 0.00216343), (0.0, 1.0, 0.00484899)])
+def test_critical_temperature_of_weak_attraction_on_few_momenta(mu, attraction, expected):
+    # the excess is flat far above the transition, and Newton's method alone would leave for minus infinity
+    u = sm.UniformBdG(sm.Altermagnet(mu, 0.2, 0.2), attraction=attraction, temperature=0.1, mesh=(8, 8))
+    found = float(u.critical_temperature(jnp.zeros(2), AXES["z"]))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    below = sm.UniformBdG(sm.Altermagnet(mu, 0.2, 0.2), attraction=attraction, temperature=0.9 * found, mesh=(8, 8))
+    assert below.solve(jnp.zeros(2), AXES["z"]).gap > 0
+
+
+def test_too_few_poles_are_refused_for_traced_temperatures_too():
+    def energy(temperature):
+        u = sm.UniformBdG(MODEL, gap=0.2, temperature=temperature, mesh=(8, 8), poles=6)
+        return u.free_energy(jnp.zeros(2), AXES["z"])
+
+    with pytest.raises(ValueError, match="poles"):
+        energy(1e-3)
+    with pytest.raises(RuntimeError, match="poles"):
+        jax.jit(energy)(1e-3)
+    assert jnp.isfinite(jax.jit(energy)(1.0))
+
+
+def test_gap_has_derivatives_where_it_vanishes():
+    def given(gap):
+        u = sm.UniformBdG(MODEL, gap=gap, temperature=0.1, mesh=(8, 8))
+        state = u.solve(jnp.zeros(2), AXES["z"])
+        return jnp.stack([state.gap, state.free_energy])
+
+    np.testing.assert_array_equal(jax.jacrev(given)(0.0), [1.0, 0.0])
+
+    def collapsed(temperature):
+        u = sm.UniformBdG(MODEL, attraction=1.0, temperature=temperature, mesh=(8, 8))
+        state = u.solve(jnp.zeros(2), AXES["z"], throw=False)
+        return jnp.stack([state.gap, state.free_energy])
+
+    slope = jax.jacfwd(collapsed)(0.5)
+    assert slope[0] == 0 and jnp.isfinite(slope[1])
+
+
+def test_a_metastable_state_says_so():
+    # the superflow costs more than the pairing gains, but the gap is a local minimum still
+    u = sm.UniformBdG(sm.Altermagnet(2.0, 0.2, 0.0), attraction=3.0, temperature=0.00756, mesh=(12, 10))
+    state = u.solve(jnp.array([[0.0, 0.0], [0.416, 0.207]]), AXES["z"], throw=False)
+    assert state.condensation[0] < 0
+    normal = sm.UniformBdG(sm.Altermagnet(2.0, 0.2, 0.0), gap=0.0, temperature=0.00756, mesh=(12, 10))
+    expected = state.free_energy - normal.free_energy(jnp.array([[0.0, 0.0], [0.416, 0.207]]), AXES["z"])
+    np.testing.assert_allclose(state.condensation, expected, atol=1e-13)
+
+
+def test_empty_batches():
+    for u in (
+        sm.UniformBdG(MODEL, attraction=5.0, temperature=0.1, mesh=(8, 8)),
+        sm.UniformBdG(MODEL, gap=0.2, temperature=0.1, mesh=(8, 8)),
+    ):
+        state = u.solve(jnp.zeros((0, 2)), AXES["z"])
+        assert state.gap.shape == (0,) and state.neel_field.shape == (0, 3)
+
+
+def test_refusals_by_name():
+    with pytest.raises(ValueError, match="q .* and n"):
+        sm.UniformBdG(MODEL, gap=0.2, temperature=0.1, mesh=(8, 8)).free_energy(
+            np.zeros((3, 2)), np.ones((4, 3)) / 3**0.5
+        )
+    with pytest.raises(ValueError, match="winding"):
+        sm.UniformBdG.of_lattice(MODEL, (8, 8), (0.5, 0), gap=0.2, temperature=0.1)
+    with pytest.raises(ValueError, match="mesh"):
+        sm.UniformBdG.of_lattice(MODEL, (8, 8), (1, 0), gap=0.2, temperature=0.1, mesh=(4, 4))
+    with pytest.raises(ValueError, match="shape"):
+        sm.pair_momentum((0, 4), (1, 0))
+    # the second comes from the suite's type checker, which gets there first
+    with pytest.raises((ValueError, jaxtyping.TypeCheckError), match="model"):
+        sm.gradient_expansion("iron", 0.2, 0.01)

@@ -1,5 +1,6 @@
 """First and second order in the altermagnetic exchange: the coefficients gamma and A_z as radial integrals."""
 
+from math import factorial
 from typing import Any
 
 import equinox as eqx
@@ -7,11 +8,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._checks import positive, with_shape
-from ..numerics.quadrature import gauss_legendre
-from .model import Altermagnet
+from .._checks import positive, require_double, with_shape
+from ..numerics.quadrature import gauss_legendre, horner
+from .model import Altermagnet, check_model
 
 NODES, PANELS = 32, 10  # of a stretch; a panel spans at most 5 of ln k, as in `matsubara_sum`
+SINH_SERIES = tuple(1 / factorial(2 * i + 1) for i in range(10))  # sinh(d) / d in powers of d^2, exact up to |d| = 1
 FARTHEST = 1e9  # in units of the largest momentum scale; the tails fall as k^-3
 
 
@@ -36,7 +38,8 @@ class GradientExpansion(eqx.Module):
     altermagnet: Float[Array, ""]
 
     def free_energy(self, q: Float[Array, "2"], n: Float[Array, "3"]) -> Float[Array, ""]:
-        """F(q, n) to this order, per unit area; its derivatives are field and current."""
+        """F(q, n) to this order, per unit area; its derivatives are field and current. `jax.vmap` for several."""
+        q, n = with_shape("q", q, (2,)), with_shape("n", n, (3,))
         first = self.altermagnet * self.gamma * (q[0] * n[1] + q[1] * n[0])
         return first - self.altermagnet**2 * self.anisotropy * n[2] ** 2
 
@@ -62,7 +65,7 @@ def gradient_expansion(model: Altermagnet, gap: Any, temperature: Any, *, cutoff
         `GradientExpansion`, with `.gamma` and `.anisotropy`.
 
     Raises:
-        ValueError: a gap, temperature or cut-off that is not positive.
+        ValueError: a gap, temperature or cut-off that is not positive; single precision.
 
     Example:
         >>> model = Altermagnet(chemical_potential=0.05, rashba=0.2, altermagnet=0.2)
@@ -70,7 +73,9 @@ def gradient_expansion(model: Altermagnet, gap: Any, temperature: Any, *, cutoff
         >>> print(f"{e.gamma:.9e} {e.anisotropy:.8e}")
         -2.128918097e-03 8.30100503e-05
     """
+    check_model(model)
     gap, temperature = positive("gap", gap), positive("temperature", temperature)
+    require_double("gradient_expansion", gap.dtype)
     top = None if cutoff is None else positive("cutoff", cutoff)
     gamma, anisotropy = _integrals(model, gap, temperature, top)
     return GradientExpansion(gamma, anisotropy, with_shape("altermagnet", model.altermagnet, ()))
@@ -101,7 +106,7 @@ def _integrands(model, gap, temperature, k):
     # sum_s s (E_s / e_s) th_s about the mean of both th, whose difference dies out exponentially
     mean_ratio = (upper / e_upper + lower / e_lower) / 2
     spread = 4 * mean * split / (e_upper + e_lower)  # e_+ - e_-
-    thermal = _tanh_difference(e_upper, spread, temperature)  # (th_+ - th_-) / (e_+ - e_-)
+    thermal = _tanh_difference(e_upper, e_lower, spread, temperature)  # (th_+ - th_-) / (e_+ - e_-)
     first = ratio * (th_upper + th_lower) / 2 + mean_ratio * thermal * spread
 
     g_upper, g_lower = (-_sech_squared(e, temperature) / (2 * temperature) for e in (e_upper, e_lower))
@@ -125,16 +130,14 @@ def _sech_squared(e, temperature):
     return 4 * decay / (1 + decay) ** 2
 
 
-def _tanh_difference(e, spread, temperature):
-    """`[tanh(e / 2T) - tanh((e - spread) / 2T)] / spread`, without overflow and without cancellation."""
-    other = e - spread
-    # 2 e^(-2b) (1 - e^(-2|d|)) / [...], b the smaller argument, 2|d| = |spread| / T
-    decay = jnp.exp(-jnp.minimum(e, other) / temperature)
-    width = jnp.abs(spread) / temperature
-    small = width < 1e-8
-    quotient = jnp.where(small, 1 - width / 2, -jnp.expm1(-width) / jnp.where(small, 1.0, width))
-    both = (1 + jnp.exp(-e / temperature)) * (1 + jnp.exp(-other / temperature))
-    return 2 * decay * quotient / (both * temperature)
+def _tanh_difference(e, other, difference, temperature):
+    """`[tanh(e / 2T) - tanh(other / 2T)] / difference`, that is sinh(d) / (2T d cosh cosh) with d = difference / 2T."""
+    a, b, d = (x / (2 * temperature) for x in (e, other, difference))
+    near = jnp.abs(d) < 1
+    close = horner(SINH_SERIES, jnp.where(near, d, 0.0) ** 2) * jnp.exp(-a - b)
+    apart = (jnp.exp(-2 * b) - jnp.exp(-2 * a)) / (2 * jnp.where(near, 1.0, d))
+    both = (1 + jnp.exp(-2 * a)) * (1 + jnp.exp(-2 * b))
+    return 2 * jnp.where(near, close, apart) / (both * temperature)
 
 
 def _nodes(model, gap, temperature, cutoff):

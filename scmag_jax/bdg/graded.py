@@ -6,14 +6,14 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from .._checks import positive, traced, with_shape
+from .._checks import not_negative, positive, traced, with_shape
 from ..numerics.quadrature import gauss_legendre
 from .determinant import log_determinants
 from .mesh import CHUNK, Mesh, point_mesh
-from .model import Altermagnet
+from .model import Altermagnet, check_direction, check_model, common_shape
 
 START = 32  # cells along each direction to begin with
-SAMPLES = 5  # points along each direction at which a cell is judged
+SAMPLES = 9  # points along each direction at which a cell and its surroundings are judged
 MOST_CELLS = 2**18  # 38 million momenta of order 12
 COARSEST = 6.0
 
@@ -33,9 +33,12 @@ def graded_mesh(
     """Momenta in square cells that are halved until the integrand is smooth in every one of them.
 
     The sharpest term of the free energy is the logarithm of the determinant at the lowest Matsubara frequency,
-    `ln prod_E [1 + (E / pi T)^2]`; a cell is halved while that changes by more than `resolution` across it. Its poles
-    then lie about a cell away, and Gauss-Legendre nodes converge exponentially with their `order`, in cells that
-    number as `|gap + pi T|^-1` instead of the `^-2` of a uniform mesh.
+    `ln prod_E [1 + (E / pi T)^2]`; a cell is halved while that changes by more than `resolution` over the cell and half
+    a cell around it. Gauss-Legendre nodes then converge exponentially with their `order`, in cells that number as
+    `(gap + pi T)^-1` instead of the `^-2` of a uniform mesh. With the default values F is good to 3e-10, the Neel field
+    to 3e-7 and the current to 5e-7 in the hardest case tried (chemical potential 2, exchange 0.7, gap 0.1, T = 0.01; in
+    units of the hopping), usually to 1e-12, 1e-10 and 3e-9; `resolution=3` gains three digits for twice the momenta.
+    Compare two resolutions where it matters.
 
     Worked out on the host, for the given parameters; several q and n are resolved together, which is what
     differences of free energies need.
@@ -64,17 +67,20 @@ def graded_mesh(
         >>> print(f"{mesh.weight.sum():.12f}")
         1.000000000000
     """
-    gap, temperature = with_shape("gap", gap, ()), positive("temperature", temperature)
-    q, n = with_shape("q", q, ("...", 2)), with_shape("n", n, ("...", 3))
+    check_model(model)
+    gap, temperature = not_negative("gap", gap), positive("temperature", temperature)
+    q, n = with_shape("q", q, ("...", 2)), check_direction(n)
     resolution = positive("resolution", resolution)
     if traced((model, gap, temperature, q, n, resolution)):
         raise ValueError("graded_mesh works on the host: its arguments must not be traced; build the mesh outside jit")
     if resolution > COARSEST:
         raise ValueError(f"resolution must be at most {COARSEST:g}, got {float(resolution):g}")
-    if not isinstance(order, int) or not 2 <= order <= 64:
+    if isinstance(order, bool) or not isinstance(order, int) or not 2 <= order <= 64:
         raise ValueError(f"order must be an integer from 2 to 64, got {order!r}")
     half = _half_width(dispersion, cutoff)
-    pairs = jnp.broadcast_shapes(q.shape[:-1], n.shape[:-1])
+    pairs = common_shape(q, n)
+    if 0 in pairs:
+        raise ValueError(f"q and n must not be empty, got shapes {q.shape} and {n.shape}")
     q, n = jnp.broadcast_to(q, (*pairs, 2)).reshape(-1, 2), jnp.broadcast_to(n, (*pairs, 3)).reshape(-1, 3)
 
     corners, size = _grid(half)
@@ -94,7 +100,9 @@ def graded_mesh(
             )
     points, weights = _gauss(finished, order)
     # the average over the zone, or the integral of d2k / (2 pi)^2: the same thing, for the lattice constant 1
-    return point_mesh(jnp.asarray(points, dtype=gap.dtype), jnp.asarray(weights / (2 * np.pi) ** 2, dtype=gap.dtype))
+    return point_mesh(
+        jnp.asarray(points, dtype=gap.dtype), jnp.asarray(weights / (2 * np.pi) ** 2, dtype=gap.dtype), dispersion
+    )
 
 
 def _half_width(dispersion, cutoff):
@@ -123,7 +131,8 @@ def _halved(corners, size):
 def _change(model, dispersion, gap, temperature, point, corners, size):
     """Largest difference of the logarithm between the samples of each cell."""
     q, n = point
-    offsets = (np.arange(SAMPLES) + 0.5) / SAMPLES * size
+    # half a cell beyond the edges, so that a Fermi line next door is seen
+    offsets = np.linspace(-0.5, 1.5, SAMPLES) * size
     grid = np.stack(np.meshgrid(offsets, offsets, indexing="ij"), axis=-1).reshape(-1, 2)
     momenta = (corners[:, None, :] + grid).reshape(-1, 2)
     values = np.empty(len(momenta))

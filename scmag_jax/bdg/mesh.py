@@ -23,12 +23,14 @@ class Mesh(eqx.Module):
         weight_x: with `weight_y`, the factors of every momentum's weight in the sum that stands for the average over
             the zone, or for the integral of d2k / (2 pi)^2; zero where a chunk is filled up.
         weight_y: see there.
+        dispersion: "lattice" or "continuum", what the weights stand for.
     """
 
     kx: Float[Array, "chunk p 1"]
     ky: Float[Array, "#chunk #p s"]
     weight_x: Float[Array, "chunk p 1"]
     weight_y: Float[Array, "1 1 s"]
+    dispersion: str = eqx.field(static=True)
 
     @property
     def weight(self) -> Float[Array, "chunk p s"]:
@@ -52,7 +54,7 @@ def uniform_mesh(shape: tuple[int, int], offset: Float[Array, "2"]) -> Mesh:
         (2 * jnp.pi * (jnp.arange(count, dtype=offset.dtype) + offset[axis]) / count, jnp.full(count, 1 / count))
         for axis, count in enumerate(shape)
     ]
-    return _product(*sides)
+    return _product(sides, "lattice")
 
 
 def square_mesh(shape: tuple[int, int], cutoff: Float[Array, ""]) -> Mesh:
@@ -64,20 +66,20 @@ def square_mesh(shape: tuple[int, int], cutoff: Float[Array, ""]) -> Mesh:
         rule = gauss_legendre(count // panels, panels)
         nodes, weights = (jnp.asarray(values, dtype=cutoff.dtype) for values in rule)
         sides.append((cutoff * (2 * nodes - 1), cutoff * weights / jnp.pi))
-    return _product(*sides)
+    return _product(sides, "continuum")
 
 
-def point_mesh(points: Any, weights: Any) -> Mesh:
+def point_mesh(points: Any, weights: Any, dispersion: str) -> Mesh:
     """Any points, shape `(p, 2)`, with weights of shape `(p,)`."""
     kx, ky, weight = (_chunks(jnp.asarray(a), CHUNK)[..., None] for a in (points[:, 0], points[:, 1], weights))
-    return Mesh(kx, ky, weight, jnp.ones((1, 1, 1), weight.dtype))
+    return Mesh(kx, ky, weight, jnp.ones((1, 1, 1), weight.dtype), dispersion)
 
 
-def _product(along_x, along_y):
-    (kx, weight_x), (ky, weight_y) = along_x, along_y
+def _product(sides, dispersion):
+    (kx, weight_x), (ky, weight_y) = sides
     rows = max(1, CHUNK // ky.size)
     kx, weight_x = _chunks(kx, rows)[..., None], _chunks(weight_x, rows)[..., None]
-    return Mesh(kx, ky[None, None, :], weight_x, weight_y[None, None, :])
+    return Mesh(kx, ky[None, None, :], weight_x, weight_y[None, None, :], dispersion)
 
 
 def _chunks(values, size):

@@ -6,7 +6,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._checks import positive, with_shape
+from .._checks import concrete, positive, with_shape
+
+UNIT_TOLERANCE = 1e-2  # of |n|: room for differences by hand, none for a vector that was not normalised
 
 
 class Bloch(NamedTuple):
@@ -85,3 +87,31 @@ class Altermagnet(eqx.Module):
         """A bound of |energy| in the continuum up to a modulus of k, for |n| = 1."""
         bottom, top = jnp.abs(self.chemical_potential), jnp.abs(self.hopping * cutoff**2 - self.chemical_potential)
         return jnp.maximum(bottom, top) + jnp.abs(self.rashba) * cutoff + jnp.abs(self.altermagnet) * cutoff**2
+
+
+def check_model(model: Any) -> None:
+    """Refuse anything but an `Altermagnet`."""
+    if not isinstance(model, Altermagnet):
+        raise ValueError(f"model must be an Altermagnet, got {type(model).__name__}")
+
+
+def check_direction(n: Any) -> Float[Array, "... 3"]:
+    """n as vectors of unit length; traced ones pass."""
+    n = with_shape("n", n, ("...", 3))
+    known = concrete(n)
+    if known is not None and known.size:
+        length = (known**2).sum(-1) ** 0.5
+        worst = length.flat[abs(length - 1).argmax()]
+        if abs(worst - 1) > UNIT_TOLERANCE:
+            raise ValueError(f"n must have unit length, got |n| = {worst:g}")
+    return n
+
+
+def common_shape(q: Any, n: Any) -> tuple[int, ...]:
+    """Leading shape of momenta and Neel vectors."""
+    try:
+        return jnp.broadcast_shapes(q.shape[:-1], n.shape[:-1])
+    except ValueError:
+        raise ValueError(
+            f"q {q.shape} and n {n.shape} must broadcast up to their last axis; q[:, None] pairs all with all"
+        ) from None

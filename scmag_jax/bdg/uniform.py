@@ -9,18 +9,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._checks import concrete, positive, traced, with_shape
+from .._checks import concrete, not_negative, positive, require_double, traced, with_shape
 from ..numerics.poles import LARGEST_WINDOW, Poles, error_bound, poles_needed, tanh_poles
 from ..solution import RESULTS, Solution
 from .determinant import free_energy_density
 from .gap import GapEquation, critical_temperature, largest_gap
 from .mesh import Mesh, square_mesh, uniform_mesh
-from .model import Altermagnet
+from .model import Altermagnet, check_direction, check_model, common_shape
 
 POLE_TOLERANCE = 1e-12  # of tanh, where the number of poles is chosen here; ln 2cosh is then better than 1e-13
-WORST_POLES = 1e-3  # an error of tanh beyond this is a mistake, not a choice
+WORST_POLES = 1e-5  # an error of tanh beyond this is a mistake, not a choice
+SINGLE_WINDOW = 3e3  # |E| / 2T whose eighth power is a single-precision number with room
 TRACED_POLES = 32  # where the temperature is not known: 1e-10 down to a bandwidth / 2T of 1e5
-UNIT_TOLERANCE = 1e-2  # of |n|: room for differences by hand, none for a vector that was not normalised
 BATCH = 2**16  # momenta of the parameter points that are worked on at once
 
 
@@ -32,7 +32,8 @@ class UniformState(Solution):
         free_energy: per site, `(...)`; with `gap^2 / attraction` where an attraction is given.
         neel_field: -dF/dn at fixed gap, `(..., 3)`.
         torque: n x neel_field, `(..., 3)`.
-        current: 2 dF/dq, `(..., 2)`, in units of e t / (hbar a).
+        current: 2 dF/dq, `(..., 2)`, in units of e / (hbar a) times the energy unit.
+        condensation: free energy less that of the normal state; positive where the state is only metastable.
         result: member of `RESULTS`, an enumeration of shape `(...)`.
         stats: `steps` of the gap iteration and its `residual`, `|V S - gap| / gap`.
         history: None.
@@ -43,6 +44,7 @@ class UniformState(Solution):
     neel_field: Float[Array, "... 3"]
     torque: Float[Array, "... 3"]
     current: Float[Array, "... 2"]
+    condensation: Float[Array, "..."]
 
 
 class UniformBdG(eqx.Module):
@@ -60,14 +62,18 @@ class UniformBdG(eqx.Module):
 
     Every method broadcasts `q (..., 2)` against `n (..., 3)`, works a batch through in bounded memory, and is
     differentiable in q, n and all parameters, the self-consistent gap included (implicitly). Under an outer
-    `jax.vmap` memory grows with the batch; handing over batched q and n is better.
+    `jax.vmap` memory grows with the batch; handing over batched q and n is better. To compile a method yourself use
+    `eqx.filter_jit(u.solve)`: modules hold arrays, which `jax.jit` cannot hash. Single precision leaves 1e-6 of F, so
+    that differences between directions of n lose two digits; what needs a gap equation refuses it.
 
     Args:
         model: the normal state.
         gap: given pairing amplitude (for a BCS temperature law see `bcs_gap` and `tanh_gap`), or
         attraction: V of `-V n_up n_down`, with which the gap solves `gap = V S(gap)` for every q and n.
         temperature: k_B T, positive.
-        mesh: number of momenta along x and y, or a `Mesh` (`graded_mesh`).
+        mesh: number of momenta along x and y, or a `Mesh`. A step of a uniform mesh must be small against
+            `(gap + pi T) / v`, v the Fermi velocity, or even signs are wrong: 128 do for gap 0.2, 1600 hardly for 0.02.
+            Compare two sizes, or use `graded_mesh`.
         dispersion: "lattice" or "continuum".
         cutoff: continuum only: |kx|, |ky| < cutoff.
         mesh_offset: lattice only: `k = 2 pi (m + mesh_offset) / mesh`. Periodic electrons on a lattice of the size of
@@ -108,19 +114,19 @@ class UniformBdG(eqx.Module):
         mesh_offset: Any = (0.0, 0.0),
         poles: int | None = None,
     ):
-        if not isinstance(model, Altermagnet):
-            raise ValueError(f"model must be an Altermagnet, got {type(model).__name__}")
+        check_model(model)
         if (gap is None) == (attraction is None):
             raise ValueError("exactly one of gap and attraction must be given")
         self.model = model
         self.temperature = positive("temperature", temperature)
-        self.gap = None if gap is None else _not_negative("gap", gap)
+        self.gap = None if gap is None else not_negative("gap", gap)
         self.attraction = None if attraction is None else positive("attraction", attraction)
         self.dispersion = dispersion
         self.momenta = _momenta(mesh, dispersion, cutoff, mesh_offset)
         self.poles = _check_poles(poles)
-        if not traced(self.window):
-            self._check_window()
+        if self.attraction is not None:
+            require_double("a self-consistent gap (attraction)", self.temperature.dtype)
+        self._pole_count(self.window)
 
     @classmethod
     def of_lattice(cls, model: Altermagnet, shape: Any, winding: Any = (0, 0), **parameters: Any) -> "UniformBdG":
@@ -150,21 +156,20 @@ class UniformBdG(eqx.Module):
             turns = ()
         if len(turns) != 2:
             raise ValueError(f"winding must be two integers, got {winding!r}")
+        if clash := sorted({"mesh", "mesh_offset", "dispersion", "cutoff"} & set(parameters)):
+            raise ValueError(f"{clash[0]} follows from shape and winding here; use UniformBdG itself to choose it")
         offset = (-turns[0] / 2, -turns[1] / 2)
         return cls(model, mesh=shape, mesh_offset=offset, **parameters)
 
     @property
     def window(self) -> Float[Array, ""]:
-        """Bound of |E| / 2T, the largest argument of tanh; with a self-consistent gap, of any gap up to V / 2."""
-        # of known numbers it is known inside jit too, so that the same poles serve inside and outside
-        with jax.ensure_compile_time_eval():
-            strongest = self.gap if self.attraction is None else self.attraction / 2
-            return (self._normal_bound() + strongest) / (2 * self.temperature)
+        """Bound of |E| / 2T at q = 0, the largest argument of tanh; if self-consistent, for any gap up to V / 2."""
+        return self._window(jnp.zeros(2))
 
     @property
     def pole_error(self) -> float:
         """Bound of the error of the pole form of tanh; that of ln 2cosh is some 20 times smaller, relative."""
-        return error_bound(float(self.window), self._pole_count())
+        return error_bound(float(self.window), self._pole_count(self.window))
 
     def free_energy(self, q: Any, n: Any, *, throw: bool = True) -> Float[Array, "..."]:
         """Free energy per site, without `Tr h / 2`; with `gap^2 / attraction` where an attraction is given.
@@ -175,7 +180,7 @@ class UniformBdG(eqx.Module):
             throw: with an attraction: raise where no superconducting state is found; False gives the normal state.
 
         Raises:
-            ValueError: wrong shape, NaN, |n| off 1 by more than 1 %.
+            ValueError: wrong shape, NaN, |n| off 1 by more than 1 % (n is used as it is).
             eqx.EquinoxRuntimeError: the gap collapsed and `throw=True`.
         """
         return self._map(_energy, q, n, throw)
@@ -186,11 +191,11 @@ class UniformBdG(eqx.Module):
 
     def torque(self, q: Any, n: Any, *, throw: bool = True) -> Float[Array, "... 3"]:
         """Neel spin-orbit torque `n x h` (Vakili 2026, Eq. 4); same arguments as `free_energy`."""
-        n = _check_direction(n)
+        n = check_direction(n)
         return jnp.cross(n, self.neel_field(q, n, throw=throw))
 
     def supercurrent(self, q: Any, n: Any, *, throw: bool = True) -> Float[Array, "... 2"]:
-        """Sheet current `2 dF/dq` in units of e t / (hbar a), anomalous part included: not zero at q = 0.
+        """Sheet current `2 dF/dq` in units of e / (hbar a) times the energy unit, not zero at q = 0.
 
         To first order `2 (nu q + tm gamma (n_y, n_x))`, with nu of `stiffness`; the paper's "Js = nu_s q" is its first
         part. In the continuum, the derivative of the difference to the normal state. Arguments as `free_energy`.
@@ -259,37 +264,46 @@ class UniformBdG(eqx.Module):
     # --- batches and poles
 
     def _map(self, function, q, n, throw):
-        q, n = with_shape("q", q, ("...", 2)), _check_direction(n)
-        return _batched(function, self, self._tanh_poles(), q, n, throw)
+        q, n = with_shape("q", q, ("...", 2)), check_direction(n)
+        common_shape(q, n)
+        window = self._window(q)
+        if traced(window) and self.poles is not None:
+            inexact = error_bound(window, self.poles) > WORST_POLES
+            window = eqx.error_if(window, inexact, f"poles must be more than {self.poles} at this temperature")
+        return _batched(function, self, tanh_poles(window, self._pole_count(window)), q, n, throw)
 
-    def _tanh_poles(self):
-        if not traced(self.window):
-            self._check_window()
-        return tanh_poles(self.window, self._pole_count())
+    def _window(self, q):
+        # of known numbers it is known inside jit too, so that the same poles serve inside and outside
+        with jax.ensure_compile_time_eval():
+            strongest = jnp.zeros(()) if self.gap is None else self.gap
+            if self.attraction is not None:
+                strongest = self.attraction / 2
+            bound = self.model.lattice_bound()
+            if self.dispersion == "continuum":
+                farthest = jnp.sqrt(jnp.max(jnp.sum(q**2, axis=-1), initial=0.0)) / 2
+                bound = self.model.continuum_bound(self.momenta.largest + farthest)
+            return (bound + strongest) / (2 * self.temperature)
 
-    def _pole_count(self):
-        if self.poles is not None:
-            return self.poles
-        known = concrete(self.window)
-        return TRACED_POLES if known is None else poles_needed(float(known), POLE_TOLERANCE)
+    def _pole_count(self, window):
+        """Number of poles; refuses a window that they do not cover, or says so when it is evaluated."""
+        if traced(window):
+            return TRACED_POLES if self.poles is None else self.poles
+        self._check_window(float(window))
+        return poles_needed(float(window), POLE_TOLERANCE) if self.poles is None else self.poles
 
-    def _normal_bound(self):
-        if self.dispersion == "lattice":
-            return self.model.lattice_bound()
-        return self.model.continuum_bound(self.momenta.largest + 1)  # room for |q| / 2 up to 1
-
-    def _check_window(self):
-        window = float(self.window)
-        if window > LARGEST_WINDOW:
-            lowest = float(self.temperature) * window / LARGEST_WINDOW
+    def _check_window(self, window):
+        largest = LARGEST_WINDOW if self.temperature.dtype == jnp.float64 else SINGLE_WINDOW
+        if not window <= largest:
+            lowest = float(self.temperature) * window / largest
             raise ValueError(
-                f"temperature must be at least {lowest:.2g} for energies up to {2 * window * self.temperature:.3g}, "
-                f"got {float(self.temperature):g}"
+                f"temperature must be at least {lowest:.2g} for energies up to {2 * window * self.temperature:.3g} "
+                f"in {self.temperature.dtype}, got {float(self.temperature):g}"
             )
-        if self.pole_error > WORST_POLES:
+        if self.poles is not None and error_bound(window, self.poles) > WORST_POLES:
+            least, enough = (poles_needed(window, tolerance) for tolerance in (WORST_POLES, POLE_TOLERANCE))
             raise ValueError(
-                f"poles must be at least {poles_needed(window, WORST_POLES)} at this temperature, got {self.poles}: "
-                f"tanh would be off by {self.pole_error:.0e}; {poles_needed(window, POLE_TOLERANCE)} give 1e-12"
+                f"poles must be at least {least} at this temperature, got {self.poles}: tanh would be off by "
+                f"{error_bound(window, self.poles):.0e}; {enough} give 1e-12"
             )
 
 
@@ -300,7 +314,11 @@ def pair_momentum(shape: Any, winding: Any) -> Float[Array, "2"]:
         >>> print(pair_momentum((30, 25), (1, 0)).round(5))
         [0.20944 0.     ]
     """
-    return 2 * jnp.pi * with_shape("winding", winding, (2,)) / with_shape("shape", shape, (2,))
+    sites = with_shape("shape", shape, (2,))
+    known = concrete(shape)
+    if known is not None and (known < 1).any():
+        raise ValueError(f"shape must be two positive integers, got {shape!r}")
+    return 2 * jnp.pi * with_shape("winding", winding, (2,)) / sites
 
 
 # --- what is worked out at one point
@@ -327,17 +345,22 @@ def _stiffness(u, poles, q, n, throw):
 def _solve(u, poles, q, n, throw):
     gap_squared, result, steps, residual = u._gap_squared(poles, q, n, throw)
     energy, (of_q, of_n) = jax.value_and_grad(u._functional, argnums=(1, 2))(poles, q, n, gap_squared)
+    normal = u._quasiparticles(poles, q, n, jnp.zeros_like(gap_squared))
+    # the root has no derivative at zero; a collapsed gap stays zero, a given one is what was given
+    paired = gap_squared > 0
+    gap = jnp.where(paired, jnp.sqrt(jnp.where(paired, gap_squared, 1.0)), 0.0) if u.gap is None else u.gap
     if u.dispersion == "continuum":
         of_q = jax.grad(u._flow, argnums=1)(poles, q, n, gap_squared)
     return UniformState(
         result=result,
         stats={"steps": steps, "residual": residual},
         history=None,
-        gap=jnp.sqrt(gap_squared),
+        gap=gap,
         free_energy=energy,
         neel_field=-of_n,
         torque=-jnp.cross(n, of_n),
         current=2 * of_q,
+        condensation=energy - normal,
     )
 
 
@@ -349,20 +372,23 @@ def _quasiparticles(gap_squared, point):
 def _critical_temperature(u, poles, q, n, throw):
     def free_energy(gap_squared, temperature, point):
         at = eqx.tree_at(lambda u: u.temperature, point[0], temperature)
-        return at._quasiparticles(tanh_poles(at.window, TRACED_POLES), *point[1:], gap_squared)
+        return at._quasiparticles(tanh_poles(at._window(point[1]), TRACED_POLES), *point[1:], gap_squared)
 
     return critical_temperature(free_energy, u.attraction, (u, q, n))
 
 
 @eqx.filter_jit
 def _batched(function: Callable, u, poles, q, n, throw):
-    leading = jnp.broadcast_shapes(q.shape[:-1], n.shape[:-1])
+    leading = common_shape(q, n)
 
     def point(arguments):
         return function(u, poles, *arguments, throw)
 
     if not leading:
         return point((q, n))
+    if 0 in leading:
+        one = jax.eval_shape(point, (jnp.zeros(2, q.dtype), jnp.zeros(3, n.dtype)))
+        return jax.tree.map(lambda a: jnp.zeros((*leading, *a.shape), a.dtype), one)
     q = jnp.broadcast_to(q, (*leading, 2)).reshape(-1, 2)
     n = jnp.broadcast_to(n, (*leading, 3)).reshape(-1, 3)
     count = q.shape[0]
@@ -374,27 +400,6 @@ def _batched(function: Callable, u, poles, q, n, throw):
 
 
 # --- refusals
-
-
-def _check_direction(n):
-    n = with_shape("n", n, ("...", 3))
-    known = concrete(n)
-    if known is not None and known.size:
-        length = (known**2).sum(-1) ** 0.5
-        worst = length.flat[abs(length - 1).argmax()]
-        if abs(worst - 1) > UNIT_TOLERANCE:
-            raise ValueError(f"n must have unit length, got |n| = {worst:g}")
-    return n
-
-
-def _not_negative(name, value):
-    value = with_shape(name, value, ())
-    known = concrete(value)
-    if known is None:
-        return eqx.error_if(value, value < 0, f"{name} must not be negative")
-    if known < 0:
-        raise ValueError(f"{name} must not be negative, got {known}")
-    return value
 
 
 def _check_poles(poles):
@@ -420,6 +425,8 @@ def _momenta(mesh, dispersion, cutoff, mesh_offset):
             raise ValueError(
                 "cutoff and mesh_offset belong to meshes given by their shape; this Mesh has its own momenta"
             )
+        if mesh.dispersion != dispersion:
+            raise ValueError(f'mesh is one of the {mesh.dispersion}: give dispersion="{mesh.dispersion}"')
         return mesh
     try:
         shape = tuple(operator.index(count) for count in mesh)
@@ -435,4 +442,4 @@ def _momenta(mesh, dispersion, cutoff, mesh_offset):
         raise ValueError('cutoff must be given for dispersion="continuum": the free energy diverges with it')
     if shifted:
         raise ValueError('mesh_offset belongs to dispersion="lattice"')
-    return square_mesh(shape, positive("cutoff", cutoff))
+    return square_mesh(shape, positive("cutoff", cutoff).astype(float))

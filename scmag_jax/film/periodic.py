@@ -29,7 +29,7 @@ class PeriodicFilm(eqx.Module):
     The grid is exact for an a without waves beyond the grid's own. A Nyquist component (even side) stands for
     +q and -q at once: the answers are the average of both, as sampled at the nodes.
 
-    The result has the float type of a. All methods work under `jax.jit`, `jax.vmap` and `jax.grad`, also with
+    The result has the float type of a. All methods work inside `jax.jit`, `jax.vmap` and `jax.grad`, also with
     respect to `pearl_length` and `spacing`; for a batch of films build them under `jax.vmap`.
 
     Args:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._checks import concrete, positive
+from .._checks import concrete, positive, traced
 
 FIRST = np.pi / 2  # the lowest Matsubara frequency, in units of 2 T
 LARGEST_WINDOW = 2.0**24
@@ -97,7 +97,7 @@ def matsubara_poles(count: int) -> Poles:
     return Poles((jnp.arange(count, dtype=float) + 0.5) * jnp.pi, jnp.ones(count))
 
 
-def error_bound(window: Any, count: int) -> float:
+def error_bound(window: Any, count: int) -> Any:
     """Largest error of `tanh_poles(window, count).tanh` on the window, before rounding.
 
         8 exp(-pi^2 count / ln(4 b / a)),    a = pi/2,    b = sqrt(window^2 + a^2)
@@ -108,12 +108,16 @@ def error_bound(window: Any, count: int) -> float:
         >>> print(f"{error_bound(400.0, 16):.0e} {error_bound(400.0, 24):.0e}")
         2e-09 4e-14
     """
-    return _rung_bound(_rung(float(window)), count)
+    # of the next rung, whose poles are taken; half an octave more than that where the window is traced
+    return _bound(window * 2 ** (1 / RUNGS), count, jnp) if traced(window) else _rung_bound(_rung(float(window)), count)
 
 
 def _rung_bound(rung: int, count: int) -> float:
-    window = 2.0 ** (rung / RUNGS)
-    return float(8 * np.exp(-(np.pi**2) * count / np.log(4 * np.hypot(window, FIRST) / FIRST)))
+    return float(_bound(2.0 ** (rung / RUNGS), count, np))
+
+
+def _bound(window, count, numpy):
+    return 8 * numpy.exp(-(np.pi**2) * count / numpy.log(4 * numpy.hypot(window, FIRST) / FIRST))
 
 
 def poles_needed(window: float, tolerance: float) -> int:

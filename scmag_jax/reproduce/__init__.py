@@ -5,6 +5,7 @@ import datetime
 import importlib.metadata
 import pathlib
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -34,7 +35,7 @@ def run(
         names: keys of `PAPERS`; None for all of them.
         output: folder, made if needed.
         full: the sizes of `--full` instead of the default ones.
-        progress: show a bar with the time left where standard error is a terminal.
+        progress: show a bar with the time left on standard error; a line every 20 s where that is no terminal.
 
     Returns:
         The path of the report.
@@ -110,7 +111,9 @@ def _bar(papers: Iterable[Paper], progress: bool) -> Any:
 
     total = sum(paper.claims_seconds + sum(figure.seconds for figure in paper.figures) for paper in papers)
     layout = "{desc:16}{percentage:3.0f}% |{bar}| {elapsed}, {remaining} left"
-    return tqdm(total=total, bar_format=layout, disable=None if progress else True)
+    # a terminal sees it move; a log file gets a line now and then
+    interval = 0.1 if sys.stderr.isatty() else 20.0
+    return tqdm(total=total, bar_format=layout, disable=not progress, mininterval=interval)
 
 
 def _write(path: pathlib.Path, text: str) -> None:
@@ -130,6 +133,9 @@ def _report(papers: dict[str, Paper], found: list[tables.Claim], full: bool, sec
         "# Papers recomputed",
         "",
         f"{holding} of {len(found)} claims reproduced.",
+        "",
+        "Not reproduced means that the statement does not follow from the paper's own model as computed here, or only "
+        "under another reading; the last column of the table says why, with numbers.",
         "",
         f"- sizes: {'--full' if full else 'default (not --full)'}",
         f"- wall time: {seconds:.1f} s, compilation included",

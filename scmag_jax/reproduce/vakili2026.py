@@ -82,6 +82,7 @@ class Sizes:
         angles: of the Neel vector in Fig. 2, a multiple of 4; the last repeats the first and is not counted.
         mesh: momenta along each side of the Brillouin zone.
         order: Gauss-Legendre nodes along each side of a cell of the graded meshes.
+        resolution: of the graded meshes.
         cutoff: of the continuum, 1/a; the differences of Figs. 1 and 2 converge as its inverse square.
         materials: values of tm up to that of the estimate in tesla.
         material_cutoff: of those below it; the estimate itself has `cutoff`.
@@ -92,13 +93,26 @@ class Sizes:
     angles: int
     mesh: int
     order: int
+    resolution: float
     cutoff: float
     materials: int
     material_cutoff: float
 
 
-QUICK = Sizes(curve=21, exchanges=11, angles=48, mesh=128, order=12, cutoff=20.0, materials=9, material_cutoff=5.0)
-FULL = Sizes(curve=81, exchanges=41, angles=180, mesh=256, order=16, cutoff=40.0, materials=24, material_cutoff=20.0)
+QUICK = Sizes(
+    curve=21, exchanges=11, angles=48, mesh=128, order=8, resolution=6.0, cutoff=20.0, materials=9, material_cutoff=5.0
+)
+FULL = Sizes(
+    curve=81,
+    exchanges=41,
+    angles=180,
+    mesh=256,
+    order=12,
+    resolution=4.0,
+    cutoff=40.0,
+    materials=24,
+    material_cutoff=20.0,
+)
 
 
 def temperature(parameters: Parameters) -> float:
@@ -218,9 +232,9 @@ def material(parameters: Parameters, sizes: Sizes) -> Data:
     momentum = m["momentum"]
     top = m["altermagnet"]
     exchange = np.geomspace(top / 150, top, sizes.materials)
-    odd = [_odd_parts(m | {"altermagnet": tm}, sizes.order, sizes.material_cutoff)[0] for tm in exchange[:-1]]
-    estimate, half, difference = _odd_parts(m, sizes.order, sizes.cutoff, several=True)
-    lattice = _odd_parts(m, sizes.order)[0]
+    odd = [_odd_parts(m | {"altermagnet": tm}, sizes, sizes.material_cutoff)[0] for tm in exchange[:-1]]
+    estimate, half, difference = _odd_parts(m, sizes, sizes.cutoff, several=True)
+    lattice = _odd_parts(m, sizes)[0]
     first_order = momentum * top * _material_gamma(m)
     hopping = to_si(parameters.material_hopping, "energy")
     return _numpy(
@@ -259,7 +273,7 @@ def material_in_hoppings(parameters: Parameters) -> dict[str, float]:
     }
 
 
-def _odd_parts(m, order, cutoff=None, several=False):
+def _odd_parts(m, sizes, cutoff=None, several=False):
     """[F(q, y) - F(-q, y)]/2 at q; with `several` also at q/2, and F(y) - F(x) at q. None as cutoff: the lattice."""
     normal = Altermagnet(m["chemical_potential"], m["rashba"], m["altermagnet"])
     dispersion = "lattice" if cutoff is None else "continuum"
@@ -267,7 +281,8 @@ def _odd_parts(m, order, cutoff=None, several=False):
     lengths = (1.0, -1.0, 0.5, -0.5, 1.0) if several else (1.0, -1.0)
     q = np.array([[length * m["momentum"], 0.0] for length in lengths])
     n = np.array([Y] * 4 + [X])[: len(q)]
-    mesh = graded_mesh(normal, **state, q=q, n=n, order=order, cutoff=cutoff, dispersion=dispersion)
+    grading = {"order": sizes.order, "resolution": sizes.resolution}
+    mesh = graded_mesh(normal, **state, q=q, n=n, cutoff=cutoff, dispersion=dispersion, **grading)
     energy = np.asarray(UniformBdG(normal, **state, mesh=mesh, dispersion=dispersion).free_energy(q, n))
     odd = (energy[0] - energy[1]) / 2
     return (odd, (energy[2] - energy[3]) / 2, energy[0] - energy[4]) if several else (odd,)
@@ -337,6 +352,7 @@ def _continuum_mesh(parameters, sizes):
         dispersion="continuum",
         cutoff=sizes.cutoff,
         order=sizes.order,
+        resolution=sizes.resolution,
     )
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._checks import concrete, positive, real_array, with_shape
+from ..energy import check_scalar
 from ..solution import RESULTS, Solution
 
 DYNAMICS = ("overdamped", "llg", "neel")
@@ -71,7 +72,8 @@ def evolve(
         inertia: of "neel", must be given there: the energy unit of F times time squared.
         drive: function of time, anything that `F` takes as its second argument: a pulse of current, a field. Jumps are
             found by the step control, to some 1e-6 of the motion; smooth pulses are cheaper and exacter.
-        tolerance: error a step, of unit vectors; absolute and relative.
+        tolerance: error a step, of unit vectors; absolute and relative. Errors add up: undamped motion drifts by some
+            1e-6 of its energy in a unit of time.
         max_steps: steps allowed, at most a million.
         throw: raise where the steps did not suffice; False returns NaN from there on, and `result` says so.
 
@@ -81,7 +83,7 @@ def evolve(
     Raises:
         ValueError: NaN or zero-length moments, times that do not increase, an unknown kind of dynamics, "llg" or "neel"
             for other than three components, damping, inertia or tolerance out of range.
-        eqx.EquinoxRuntimeError: the steps did not suffice and `throw=True`.
+        eqx.EquinoxRuntimeError: the steps did not suffice and `throw=True`. Traced times and damping are not checked.
 
     Example:
         >>> up = jnp.array([[0.0, 0.0, 1.0]])
@@ -106,6 +108,8 @@ def evolve(
 @eqx.filter_jit
 def _evolve(F, m0, times, dynamics, damping, ratio, inertia, drive, tolerance, max_steps, throw):
     import diffrax  # slow to import
+
+    check_scalar(F, m0, *([] if drive is None else [drive(times[0])]))
 
     def energy(moments, t):
         return F(moments) if drive is None else F(moments, drive(t))

@@ -11,6 +11,7 @@ import optax
 from jaxtyping import Array, Float
 
 from .._checks import concrete, real_array
+from ..energy import check_scalar
 from ..solution import RESULTS, Solution
 from ._optimiser import canonical
 from ._spectral import spectral_projected_gradient
@@ -77,7 +78,8 @@ def relax(
     `max |tangent h| <= tolerance max |h|`, h = -dF/dm. On the boundary of the ball the tangent field is what remains
     when a field that points outwards is taken away. A start that is stationary already is returned as it is and counts
     as successful, be it a maximum or a saddle: perturb it to leave. Runs under `jax.vmap` for batches of starts or of
-    energies; a second call with the same shapes does not retrace, new optimiser objects of the same kind included.
+    energies; a second call with the same F and shapes does not retrace, new optimiser objects of the same kind included
+    (a new lambda is a new F; a `jax.tree_util.Partial` of one function with its arrays is not).
 
     Args:
         F: free energy, `FreeEnergy` or plain function, of one configuration.
@@ -127,6 +129,7 @@ def relax(
 
 @eqx.filter_jit
 def _relax(F, m0, tolerance, max_steps, optimiser, constraint):
+    check_scalar(F, m0)
     optimiser = optax.with_extra_args_support(optimiser)
     project = PROJECTIONS[constraint]
 
