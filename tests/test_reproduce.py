@@ -14,7 +14,7 @@ REGISTERED = dict(reproduce.PAPERS)
 SMALL = {
     "lu2023": lu2023.Sizes(curve=24, pair_angles=13, grid=8, angles=4, temperatures=4, searched=2, radius=24),
     "vakili2026": vakili2026.Sizes(
-        curve=5, exchanges=3, angles=8, mesh=24, order=4, cutoff=3.0, materials=2, material_cutoff=3.0
+        curve=5, exchanges=3, angles=8, mesh=24, order=4, resolution=6.0, cutoff=3.0, materials=2, material_cutoff=3.0
     ),
 }
 # Parameters that make a run cheap: fewer circles, a material whose gap takes few momenta.

@@ -136,6 +136,7 @@ class EwaldSum(eqx.Module):
             d = d - self.box[None] * jnp.round(d / self.box[None])
             # NaN where the narrowest Gaussian does not resolve; a factor, so that derivatives are NaN too
             unresolved = jnp.sum(d**2, axis=-1) + height**2 < (self._point_closest * self.tau) ** 2
+            unresolved = unresolved & jnp.any(moments != 0, axis=-1)  # no moment, no field
             d = d * jnp.where(unresolved, jnp.nan, 1.0)[:, None]
             weights, exponents = self._mixture(height)
             slope_x, slope_y = short_range_gradient(weights, exponents, d[:, 0], d[:, 1])
