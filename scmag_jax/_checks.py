@@ -1,5 +1,6 @@
 """Refusals: bad input is named before any computation starts. Traced values pass; their functions say what follows."""
 
+import operator
 from typing import Any
 
 import equinox as eqx
@@ -25,6 +26,17 @@ def plain_number(name: str, value: Any) -> float:
 def traced(tree: Any) -> bool:
     """Whether any leaf is being traced."""
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))
+
+
+def grid_shape(name: str, value: Any) -> tuple[int, int]:
+    """`value` as two positive integers."""
+    try:
+        counts = tuple(operator.index(count) for count in value)
+    except TypeError:
+        counts = ()
+    if len(counts) != 2 or min(counts) < 1:
+        raise ValueError(f"{name} must be two positive integers (nx, ny), got {value!r}")
+    return counts
 
 
 def real_array(name: str, value: Any) -> jax.Array:

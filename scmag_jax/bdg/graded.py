@@ -9,7 +9,7 @@ import numpy as np
 from .._checks import not_negative, positive, traced, with_shape
 from ..numerics.quadrature import gauss_legendre
 from .determinant import log_determinants
-from .mesh import CHUNK, Mesh, point_mesh
+from .mesh import CHUNK, Mesh, check_dispersion, point_mesh
 from .model import Altermagnet, check_direction, check_model, common_shape
 
 START = 32  # cells along each direction to begin with
@@ -77,7 +77,8 @@ def graded_mesh(
         raise ValueError(f"resolution must be at most {COARSEST:g}, got {float(resolution):g}")
     if isinstance(order, bool) or not isinstance(order, int) or not 2 <= order <= 64:
         raise ValueError(f"order must be an integer from 2 to 64, got {order!r}")
-    half = _half_width(dispersion, cutoff)
+    limit = check_dispersion(dispersion, cutoff)
+    half = np.pi if limit is None else float(limit)
     pairs = common_shape(q, n)
     if 0 in pairs:
         raise ValueError(f"q and n must not be empty, got shapes {q.shape} and {n.shape}")
@@ -103,18 +104,6 @@ def graded_mesh(
     return point_mesh(
         jnp.asarray(points, dtype=gap.dtype), jnp.asarray(weights / (2 * np.pi) ** 2, dtype=gap.dtype), dispersion
     )
-
-
-def _half_width(dispersion, cutoff):
-    if dispersion == "lattice":
-        if cutoff is not None:
-            raise ValueError('cutoff belongs to dispersion="continuum"; the lattice has its Brillouin zone')
-        return np.pi
-    if dispersion != "continuum":
-        raise ValueError(f'dispersion must be "lattice" or "continuum", got {dispersion!r}')
-    if cutoff is None:
-        raise ValueError('cutoff must be given for dispersion="continuum"')
-    return float(positive("cutoff", cutoff))
 
 
 def _grid(half):

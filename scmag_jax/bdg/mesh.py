@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._checks import concrete, grid_shape, positive, with_shape
 from ..numerics.quadrature import gauss_legendre
 
 CHUNK = 2**16  # momenta worked on at once: enough to fill two cores, little enough to stay near the caches
@@ -46,6 +47,42 @@ class Mesh(eqx.Module):
     def largest(self) -> Float[Array, ""]:
         """The largest modulus of a momentum, or a bound of it."""
         return jnp.hypot(jnp.max(jnp.abs(self.kx)), jnp.max(jnp.abs(self.ky)))
+
+
+def momentum_mesh(mesh: Any, dispersion: str, cutoff: Any, mesh_offset: Any) -> Mesh:
+    """The mesh that the arguments of `UniformBdG` ask for; refuses what does not belong together."""
+    offset = with_shape("mesh_offset", mesh_offset, (2,))
+    known = concrete(mesh_offset)
+    shifted = known is None or bool(known.any())
+    if isinstance(mesh, Mesh):
+        check_dispersion(dispersion, cutoff, needed=False)
+        if cutoff is not None or shifted:
+            raise ValueError("cutoff and mesh_offset belong to a mesh given by its shape; a Mesh has its own momenta")
+        if mesh.dispersion != dispersion:
+            raise ValueError(f'mesh is one of the {mesh.dispersion}: give dispersion="{mesh.dispersion}"')
+        return mesh
+    shape = grid_shape("mesh", mesh)
+    limit = check_dispersion(dispersion, cutoff)
+    if limit is None:
+        return uniform_mesh(shape, offset)
+    if shifted:
+        raise ValueError('mesh_offset belongs to dispersion="lattice"')
+    return square_mesh(shape, limit)
+
+
+def check_dispersion(dispersion: str, cutoff: Any, *, needed: bool = True) -> Float[Array, ""] | None:
+    """The cut-off of the continuum, None for the lattice."""
+    if dispersion not in ("lattice", "continuum"):
+        raise ValueError(f'dispersion must be "lattice" or "continuum", got {dispersion!r}')
+    if dispersion == "lattice":
+        if cutoff is not None:
+            raise ValueError('cutoff belongs to dispersion="continuum"; the lattice has its Brillouin zone')
+        return None
+    if cutoff is None:
+        if needed:
+            raise ValueError('cutoff must be given for dispersion="continuum": the free energy diverges with it')
+        return None
+    return positive("cutoff", cutoff).astype(float)
 
 
 def uniform_mesh(shape: tuple[int, int], offset: Float[Array, "2"]) -> Mesh:

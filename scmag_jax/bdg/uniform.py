@@ -14,7 +14,7 @@ from ..numerics.poles import LARGEST_WINDOW, Poles, error_bound, poles_needed, t
 from ..solution import RESULTS, Solution
 from .determinant import free_energy_density
 from .gap import GapEquation, critical_temperature, largest_gap
-from .mesh import Mesh, square_mesh, uniform_mesh
+from .mesh import Mesh, momentum_mesh
 from .model import Altermagnet, check_direction, check_model, common_shape
 
 POLE_TOLERANCE = 1e-12  # of tanh, where the number of poles is chosen here; ln 2cosh is then better than 1e-13
@@ -122,7 +122,7 @@ class UniformBdG(eqx.Module):
         self.gap = None if gap is None else not_negative("gap", gap)
         self.attraction = None if attraction is None else positive("attraction", attraction)
         self.dispersion = dispersion
-        self.momenta = _momenta(mesh, dispersion, cutoff, mesh_offset)
+        self.momenta = momentum_mesh(mesh, dispersion, cutoff, mesh_offset)
         self.poles = _check_poles(poles)
         if self.attraction is not None:
             require_double("a self-consistent gap (attraction)", self.temperature.dtype)
@@ -412,34 +412,3 @@ def _check_poles(poles):
     if not 1 <= count <= 64:
         raise ValueError(f"poles must be an integer from 1 to 64, got {poles!r}")
     return count
-
-
-def _momenta(mesh, dispersion, cutoff, mesh_offset):
-    if dispersion not in ("lattice", "continuum"):
-        raise ValueError(f'dispersion must be "lattice" or "continuum", got {dispersion!r}')
-    offset = with_shape("mesh_offset", mesh_offset, (2,))
-    known = concrete(mesh_offset)
-    shifted = known is None or bool(known.any())
-    if isinstance(mesh, Mesh):
-        if cutoff is not None or shifted:
-            raise ValueError(
-                "cutoff and mesh_offset belong to meshes given by their shape; this Mesh has its own momenta"
-            )
-        if mesh.dispersion != dispersion:
-            raise ValueError(f'mesh is one of the {mesh.dispersion}: give dispersion="{mesh.dispersion}"')
-        return mesh
-    try:
-        shape = tuple(operator.index(count) for count in mesh)
-    except TypeError:
-        shape = ()
-    if len(shape) != 2 or min(shape) < 1:
-        raise ValueError(f"mesh must be two positive integers (nx, ny) or a Mesh, got {mesh!r}")
-    if dispersion == "lattice":
-        if cutoff is not None:
-            raise ValueError('cutoff belongs to dispersion="continuum"; the lattice has its Brillouin zone')
-        return uniform_mesh(shape, offset)
-    if cutoff is None:
-        raise ValueError('cutoff must be given for dispersion="continuum": the free energy diverges with it')
-    if shifted:
-        raise ValueError('mesh_offset belongs to dispersion="lattice"')
-    return square_mesh(shape, positive("cutoff", cutoff).astype(float))

@@ -1,13 +1,12 @@
 """Infinite film on a periodic grid: its response to a vector potential is diagonal in Fourier space."""
 
-import operator
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
-from .._checks import positive, with_shape
+from .._checks import grid_shape, positive, with_shape
 from ..numerics.fourier import Wavenumbers, derivative, scale, wavenumbers
 
 
@@ -57,7 +56,7 @@ class PeriodicFilm(eqx.Module):
     shape: tuple[int, int] = eqx.field(static=True)
 
     def __init__(self, shape: Any, spacing: Any, pearl_length: Any):
-        self.shape = _check_shape(shape)
+        self.shape = grid_shape("shape", shape)
         self.spacing = positive("spacing", spacing)
         self.pearl_length = positive("pearl_length", pearl_length)
 
@@ -223,13 +222,3 @@ def _modulus(wave: Wavenumbers) -> Float[Array, "nx nq"]:
 
 def _check_height(height, a_q):
     return with_shape("height", height, ()).astype(a_q.real.dtype)
-
-
-def _check_shape(shape):
-    try:
-        nodes = tuple(operator.index(n) for n in shape)
-    except TypeError:
-        nodes = ()
-    if len(nodes) != 2 or min(nodes) < 1:
-        raise ValueError(f"shape must be two positive integers (nx, ny), got {shape!r}")
-    return nodes
