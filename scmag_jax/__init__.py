@@ -8,6 +8,10 @@ from . import materials as materials
 from . import units as units
 from .bdg import Altermagnet as Altermagnet
 from .bdg import GradientExpansion as GradientExpansion
+from .bdg import LatticeBdG as LatticeBdG
+from .bdg import LatticeEnergy as LatticeEnergy
+from .bdg import LatticeObservables as LatticeObservables
+from .bdg import LatticeState as LatticeState
 from .bdg import UniformBdG as UniformBdG
 from .bdg import UniformState as UniformState
 from .bdg import graded_mesh as graded_mesh
@@ -21,7 +25,7 @@ from .impurities import BravaisLattice as BravaisLattice
 from .impurities import ElementaryCoupling as ElementaryCoupling
 from .impurities import Ensemble as Ensemble
 from .impurities import LatticeGroundState as LatticeGroundState
-from .impurities import LatticeState as LatticeState
+from .impurities import MagneticOrder as MagneticOrder
 from .impurities import PairGroundState as PairGroundState
 from .impurities import PearlCoupling as PearlCoupling
 from .impurities import critical_angle as critical_angle
@@ -30,9 +34,13 @@ from .materials import bcs_gap as bcs_gap
 from .materials import superfluid_weight as superfluid_weight
 from .solution import RESULTS as RESULTS
 from .solution import Solution as Solution
+from .spins import Anisotropy as Anisotropy
 from .spins import Evolution as Evolution
+from .spins import Exchange as Exchange
 from .spins import Relaxation as Relaxation
+from .spins import StaggeredField as StaggeredField
 from .spins import evolve as evolve
 from .spins import relax as relax
+from .spins import textures as textures
 
 __version__ = "0.1.0"

@@ -1,6 +1,8 @@
 """The one idea: a model is a free energy, a callable from a configuration of moments to a scalar."""
 
 import abc
+import functools
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -17,11 +19,33 @@ class FreeEnergy(eqx.Module):
 
     Subclasses are pytrees whose parameters are array leaves, so that `jax.grad`, `jax.vmap` and `eqx.filter_jit`
     act on moments and parameters alike.
+
+    Free energies of the same moments add up, also with plain functions of them, and scale with numbers.
+
+    Example:
+        >>> F = sm.Exchange(1.0) + 0.5 * sm.Anisotropy(0.1, [0.0, 1.0, 0.0]) + (lambda n: -0.2 * jnp.sum(n[..., 2]))
+        >>> print(f"{F(sm.textures.uniform((4, 3), [0.0, 1.0, 0.0])):.2f}")
+        -0.60
     """
+
+    __array_ufunc__ = None  # a NumPy number on the left leaves the product to __rmul__
 
     @abc.abstractmethod
     def __call__(self, moments: Float[Array, "..."]) -> Float[Array, ""]:
         """The free energy of one configuration."""
+
+    def __add__(self, other: Any) -> "FreeEnergy":
+        return _Sum(_terms(self) + _terms(other))
+
+    def __radd__(self, other: Any) -> "FreeEnergy":
+        if isinstance(other, int) and other == 0:  # where the built-in sum starts
+            return self
+        return _Sum(_terms(other) + _terms(self))
+
+    def __mul__(self, factor: Any) -> "FreeEnergy":
+        return _Scaled(with_shape("factor", factor, ()), self)
+
+    __rmul__ = __mul__
 
 
 def field(F: Callable, m: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -67,3 +91,35 @@ def check_scalar(F: Callable, m0: Float[Array, "..."], *arguments: Any) -> None:
             f"F(m0) must be a scalar, got shape {shape} for m0 of shape {m0.shape}; a single moment has m0 of shape "
             f"({m0.shape[-1]},), and many of them a free energy that adds up"
         )
+
+
+class _Sum(FreeEnergy):
+    terms: tuple[Callable, ...]
+
+    def __call__(self, moments):
+        return functools.reduce(operator.add, [term(moments) for term in self.terms])
+
+
+class _Scaled(FreeEnergy):
+    factor: Float[Array, ""]
+    energy: FreeEnergy
+
+    def __call__(self, moments):
+        energy = self.energy(moments)
+        return self.factor.astype(energy.dtype) * energy
+
+
+class _Function(FreeEnergy):
+    function: Callable = eqx.field(static=True)
+
+    def __call__(self, moments):
+        return self.function(moments)
+
+
+def _terms(F):
+    if isinstance(F, _Sum):
+        return F.terms
+    if not callable(F):
+        raise TypeError(f"a free energy adds to free energies and functions of the moments, got {F!r}")
+    # a function has no arrays of its own to batch or differentiate; callable modules keep theirs
+    return (_Function(F) if jax.tree_util.all_leaves([F]) else F,)

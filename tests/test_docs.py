@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MODULES = sorted(["scmag_jax", *(module.name for module in pkgutil.walk_packages(sm.__path__, prefix="scmag_jax."))])
 # Bases, enumerations and answers of other calls: nothing that a user constructs.
-WITHOUT_EXAMPLE = {"FreeEnergy", "Solution", "RESULTS", "LatticeState"}
+WITHOUT_EXAMPLE = {"FreeEnergy", "Solution", "RESULTS", "MagneticOrder", "LatticeObservables", "LatticeState"}
 WITHOUT_EXAMPLE |= {"LatticeGroundState", "PairGroundState", "Relaxation", "UniformState", "Evolution"}
 # What an example may use without importing it, next to the names of its own module.
 NAMES = {"sm": sm, "jax": jax, "jnp": jnp, "np": np}

@@ -19,7 +19,7 @@ from scmag_jax.impurities.ewald import (
     long_range_spectrum,
     short_range_mixture,
 )
-from scmag_jax.impurities.lattice import BravaisLattice, LatticeState, critical_angle
+from scmag_jax.impurities.lattice import BravaisLattice, MagneticOrder, critical_angle
 from scmag_jax.impurities.lattice_sum import _full_set
 
 DATA = json.loads((Path(__file__).parent / "data" / "reference_impurities.json").read_text())
@@ -270,7 +270,7 @@ def test_luttinger_tisza_minima():
     np.testing.assert_allclose(states.energy * spacing**2, energies, rtol=0, atol=1e-12)
     for number, row in enumerate(rows):
         uniform = row["k_frac"] == [0.0, 0.0]
-        kind = LatticeState.ferromagnetic if uniform else LatticeState.layered_antiferromagnetic
+        kind = MagneticOrder.ferromagnetic if uniform else MagneticOrder.layered_antiferromagnetic
         assert bool(jax.tree.map(lambda x, n=number: x[n], states.kind) == kind)
         lattice = BravaisLattice.rhombic(row["d_over_r0"], row["theta_deg"])
         fractions = np.asarray(states.wavevector[number] @ lattice.vectors.T) / (2 * np.pi)
@@ -287,7 +287,7 @@ def test_luttinger_tisza_minima():
         else:
             np.testing.assert_allclose(moments.sum((0, 1)), 0.0, atol=1e-13)
     single = BravaisLattice.rhombic(0.02, 75.0).ground_state(C)
-    assert LatticeState[single.kind] == "ferromagnetic"
+    assert MagneticOrder[single.kind] == "ferromagnetic"
     np.testing.assert_allclose(single.energy * 0.02**2, -1.7006072390644449, atol=1e-12)
 
 
@@ -295,7 +295,7 @@ def test_luttinger_tisza_minima():
 def test_ties_of_a_chain(angle):
     # chains so far apart that all wavevectors across them have one energy, to rounding: k = 0 is named
     state = BravaisLattice.rhombic(0.5, angle).ground_state(C)
-    assert LatticeState[state.kind] == "ferromagnetic"
+    assert MagneticOrder[state.kind] == "ferromagnetic"
     np.testing.assert_array_equal(state.wavevector, 0.0)
 
 

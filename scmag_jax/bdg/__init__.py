@@ -1,8 +1,12 @@
-"""Superconductors with an altermagnet: Bogoliubov-de Gennes free energies in momentum space."""
+"""Superconductors with an altermagnet: Bogoliubov-de Gennes free energies in momentum space and on finite lattices."""
 
 from .expansion import GradientExpansion as GradientExpansion
 from .expansion import gradient_expansion as gradient_expansion
 from .graded import graded_mesh as graded_mesh
+from .lattice import LatticeBdG as LatticeBdG
+from .lattice import LatticeEnergy as LatticeEnergy
+from .lattice import LatticeObservables as LatticeObservables
+from .lattice import LatticeState as LatticeState
 from .model import Altermagnet as Altermagnet
 from .uniform import UniformBdG as UniformBdG
 from .uniform import UniformState as UniformState

@@ -7,5 +7,5 @@ from .coupling import keldysh as keldysh
 from .ensemble import Ensemble as Ensemble
 from .lattice import BravaisLattice as BravaisLattice
 from .lattice import LatticeGroundState as LatticeGroundState
-from .lattice import LatticeState as LatticeState
+from .lattice import MagneticOrder as MagneticOrder
 from .lattice import critical_angle as critical_angle

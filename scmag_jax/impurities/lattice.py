@@ -21,7 +21,7 @@ TIE = 512  # roundings, 1e-13 in double precision, within which two energies are
 SPLITS = (0.1, 10.0)  # split lengths allowed; the number of terms grows as their square either way
 
 
-class LatticeState(eqx.Enumeration):
+class MagneticOrder(eqx.Enumeration):
     """Order of a Bravais lattice of moments; the members are the names that `BravaisLattice.energy` takes."""
 
     ferromagnetic = "ferromagnetic"
@@ -29,14 +29,14 @@ class LatticeState(eqx.Enumeration):
     incommensurate = "incommensurate"
 
 
-ORDERED = (LatticeState[LatticeState.ferromagnetic], LatticeState[LatticeState.layered_antiferromagnetic])
+ORDERED = (MagneticOrder[MagneticOrder.ferromagnetic], MagneticOrder[MagneticOrder.layered_antiferromagnetic])
 
 
 class LatticeGroundState(eqx.Module):
     """Luttinger-Tisza ground state of a Bravais lattice.
 
     Attributes:
-        kind: a member of `LatticeState`.
+        kind: a member of `MagneticOrder`.
         energy: per moment.
         wavevector: Cartesian, shape `(2,)`.
         moments: `moments[i, j]` is the moment at `i a1 + j a2`, shape `(2, 2, 2)`; for an incommensurate mode the
@@ -67,7 +67,7 @@ class BravaisLattice(eqx.Module):
         >>> c = PearlCoupling(pearl_length=1.0)
         >>> print(f"{lattice.energy(c, 'ferromagnetic') * 0.02**2:.9f}")
         -1.700607239
-        >>> print(LatticeState[lattice.ground_state(c).kind])
+        >>> print(MagneticOrder[lattice.ground_state(c).kind])
         ferromagnetic
     """
 
@@ -218,8 +218,8 @@ class BravaisLattice(eqx.Module):
         doubled = 2 * fractions
         commensurate = jnp.all(jnp.abs(doubled - jnp.round(doubled)) < 1e-6)
         uniform = commensurate & jnp.all(jnp.round(doubled) % 2 == 0)
-        kind = LatticeState.where(uniform, LatticeState.ferromagnetic, LatticeState.layered_antiferromagnetic)
-        kind = LatticeState.where(commensurate, kind, LatticeState.incommensurate)
+        kind = MagneticOrder.where(uniform, MagneticOrder.ferromagnetic, MagneticOrder.layered_antiferromagnetic)
+        kind = MagneticOrder.where(commensurate, kind, MagneticOrder.incommensurate)
         sites = jnp.asarray(np.indices((2, 2)), dtype=k.dtype)
         phase = 2 * jnp.pi * (fractions[0] * sites[0] + fractions[1] * sites[1])
         return LatticeGroundState(kind, energy, k, jnp.cos(phase)[..., None] * direction[None, None, :])

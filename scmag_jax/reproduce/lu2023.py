@@ -15,12 +15,12 @@ import numpy as np
 from .. import plot
 from ..impurities.coupling import ElementaryCoupling, PearlCoupling
 from ..impurities.ensemble import Ensemble
-from ..impurities.lattice import BravaisLattice, LatticeState, critical_angle
+from ..impurities.lattice import BravaisLattice, MagneticOrder, critical_angle
 from ..materials import superfluid_weight
 from .paper import Data, Figure
 
 FERROMAGNET, ANTIFERROMAGNET = (
-    LatticeState[s] for s in (LatticeState.ferromagnetic, LatticeState.layered_antiferromagnetic)
+    MagneticOrder[s] for s in (MagneticOrder.ferromagnetic, MagneticOrder.layered_antiferromagnetic)
 )
 HOTTEST = 0.99  # T/Tc; at Tc itself there is no supercurrent
 
@@ -172,7 +172,7 @@ def figure_3ab(parameters: Parameters, sizes: Sizes) -> Data:
             "unscreened_antiferromagnetic": unscreened[1],
             "searched": searched,
             "searched_kind": np.array(
-                [LatticeState[jax.tree.map(lambda k, i=i: k[i], kind)] for i in range(len(searched))]
+                [MagneticOrder[jax.tree.map(lambda k, i=i: k[i], kind)] for i in range(len(searched))]
             ),
             "searched_energy": lowest,
             "drawn_angle": parameters.drawn_angle,

@@ -1,6 +1,10 @@
 """Relaxation and dynamics of moments in any free energy; this floor knows no model."""
 
+from . import textures as textures
 from .evolve import Evolution as Evolution
 from .evolve import evolve as evolve
 from .relax import Relaxation as Relaxation
 from .relax import relax as relax
+from .texture_energy import Anisotropy as Anisotropy
+from .texture_energy import Exchange as Exchange
+from .texture_energy import StaggeredField as StaggeredField
