@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.sparse.linalg import cg
 from jaxtyping import Array, Float
 
 from ..numerics.anderson import anderson
+from ..numerics.cg import conjugate_gradients
 from ..solution import RESULTS
 
 MODULUS = 0.75  # the multiplier of a uniform change of the modulus, typically
@@ -149,27 +149,33 @@ def self_consistent(
 def _self_consistent_jvp(measure, periodic, primals, tangents):
     found = self_consistent(measure, periodic, *primals)
     attraction, parameters, *_ = primals
-    change = tangents[:2]
+    of_attraction, of_parameters = tangents[:2]
+    # at sites without pairing D is zero and stays so
+    paired = attraction[None] > 0
+    pairing = jnp.where(paired, attraction[None], 1.0)
+    no_change = jax.tree.map(jnp.zeros_like, of_parameters)
 
-    def excess(gap, attraction, parameters):
-        """`D / V - S`; D itself where there is no pairing."""
-        paired = attraction[None] > 0
-        gap_there = jnp.where(paired, gap, 0.0)
-        own = gap_there / jnp.where(paired, attraction[None], 1.0)
-        return jnp.where(paired, own - measure(gap_there, attraction, parameters)[1], gap)
+    @jax.jit
+    def moved(of_gap, of_attraction, of_parameters):
+        at = (found.gap, attraction, parameters)
+        return jax.jvp(measure, at, (of_gap, of_attraction, of_parameters))[1]
 
-    def of_gap(step):
-        return jax.jvp(lambda gap: excess(gap, attraction, parameters), (found.gap,), (step,))[1]
+    def response(of_gap):
+        return moved(jnp.where(paired, of_gap, 0.0), jnp.zeros_like(attraction), no_change)
 
-    push = jax.jvp(lambda *p: excess(found.gap, *p), (attraction, parameters), change)[1]
-    step = _solve_linear(of_gap, -push, found.gap, attraction, preconditioner(attraction.shape, periodic))
-    at = (found.gap, attraction, parameters)
-    _, of_amplitude, of_observables = jax.jvp(measure, at, (step, *change))[1]
-    of_energy = jax.jvp(lambda *p: measure(found.gap, *p)[0], (attraction, parameters), change)[1]
-    no_steps = np.zeros(found.steps.shape, jax.dtypes.float0)
-    return found, SelfConsistent(
-        step, of_energy, of_amplitude, of_observables, jnp.zeros_like(found.residual), no_steps
-    )
+    def hessian(of_gap):
+        """Derivative of `D / V - S`; of D itself where there is no pairing."""
+        return jnp.where(paired, of_gap / pairing - response(of_gap)[1], of_gap)
+
+    of_energy, of_amplitude, of_observables = moved(jnp.zeros_like(found.gap), of_attraction, of_parameters)
+    push = jnp.where(paired, of_amplitude + found.gap * of_attraction[None] / pairing**2, 0.0)
+    step = _solve_linear(hessian, push, found.gap, attraction, preconditioner(attraction.shape, periodic))
+    _, more_amplitude, more_observables = response(step)
+    of_observables = jax.tree.map(jnp.add, of_observables, more_observables)
+    # the energy is stationary in the gap
+    no_residual, no_steps = jnp.zeros_like(found.residual), np.zeros(found.steps.shape, jax.dtypes.float0)
+    of_amplitude = of_amplitude + more_amplitude
+    return found, SelfConsistent(step, of_energy, of_amplitude, of_observables, no_residual, no_steps)
 
 
 def result_of(found: SelfConsistent, attraction: Float[Array, "nx ny"], tolerance: Any) -> Any:
@@ -202,9 +208,9 @@ def _solve_linear(matrix, right, gap, attraction, undo):
 
     def solve(matrix, right):
         right = without_turn(right)
-        x = cg(matrix, right, tol=LINEAR_TOLERANCE, maxiter=LINEAR_STEPS, M=precondition)[0]
-        missed = jnp.sum((matrix(x) - right) ** 2) > WORST_LINEAR**2 * jnp.sum(right**2)
-        return without_turn(jnp.where(missed, jnp.nan, x))
+        found = conjugate_gradients(matrix, right, precondition, LINEAR_TOLERANCE, LINEAR_STEPS)
+        # never silently wrong
+        return without_turn(jnp.where(found.residual <= WORST_LINEAR, found.x, jnp.nan))
 
     return jax.lax.custom_linear_solve(matrix, right, solve, symmetric=True)
 

@@ -197,25 +197,18 @@ def _slice_inverses_jvp(primals, tangents):
 
 
 def _of_sites(parts, matrices):
-    """parts `(..., b, s, m)` times the matrices `(..., s, m, m)` of the sites: long sums beat tiny products."""
-    return sum(parts[..., i, None] * matrices[..., None, :, i, :] for i in range(matrices.shape[-1]))
+    """parts `(..., b, s, m)` times the matrices `(..., s, m, m)` of the sites."""
+    return jnp.einsum("...bsi,...sij->...bsj", parts, matrices)
 
 
 def _times_bonds(blocks, bonds):
     """`blocks @ diag(bonds)`."""
-    if bonds.shape[-3] == 1:
-        return blocks @ bonds[..., 0, :, :]
-    parts = blocks.reshape(*blocks.shape[:-1], *bonds.shape[-3:-1])
-    return _of_sites(parts, bonds).reshape(blocks.shape)
+    return _of_sites(blocks.reshape(*blocks.shape[:-1], *bonds.shape[-3:-1]), bonds).reshape(blocks.shape)
 
 
 def _bonds_times(bonds, blocks):
     """`diag(bonds) @ blocks`."""
-    if bonds.shape[-3] == 1:
-        return bonds[..., 0, :, :] @ blocks
-    parts = blocks.reshape(*bonds.shape[:-1], blocks.shape[-1])
-    product = sum(bonds[..., :, i, None] * parts[..., i, None, :] for i in range(bonds.shape[-1]))
-    return product.reshape(blocks.shape)
+    return (bonds @ blocks.reshape(*bonds.shape[:-1], blocks.shape[-1])).reshape(blocks.shape)
 
 
 def _dense(bonds):
