@@ -20,6 +20,7 @@ from .selfconsistency import result_of, self_consistent
 
 TOGETHER = 2**22  # entries of the matrices of transverse momenta that are worked on at once
 WORST_POLES = 1e-5  # an error of tanh beyond this is a mistake, not a choice
+REFINED = 0.01  # of the hopping: below this temperature inverses are refined
 START = 0.1  # of the attraction: the first guess of the gap
 SIDES = ("periodic", "open")
 
@@ -127,6 +128,7 @@ class LatticeBdG(eqx.Module):
     bond_average: str = eqx.field(static=True)
     poles: int = eqx.field(static=True)
     turns: tuple[int | None, int | None] = eqx.field(static=True)
+    refined: bool = eqx.field(static=True)
 
     def __init__(
         self,
@@ -160,6 +162,8 @@ class LatticeBdG(eqx.Module):
         self.poles = _check_poles(poles)
         self.turns = _half_turns(self.boundary_phase, self.winding, self.boundary)
         self.expansion = self._expansion()
+        known = concrete(self.temperature / self.model.hopping)
+        self.refined = known is None or bool(known < REFINED)
 
     @property
     def momentum(self) -> Float[Array, "2"]:
@@ -281,7 +285,7 @@ class LatticeBdG(eqx.Module):
         """`-(T/2) sum_E ln 2cosh(E / 2T)` of the whole lattice, as `-T sum_j r_j ln det(1 - A / w_j)`."""
         w, r = 2 * self.temperature * self.expansion.z, self.expansion.r
         size = 4 * self.shape[0] * self.shape[1]
-        logs = _weighted_sum(*slices(self._bonds(fields), self.shape, self.turns), w, r)
+        logs = _weighted_sum(*slices(self._bonds(fields), self.shape, self.turns), w, r, self.refined)
         return -self.temperature * (size * jnp.log(2.0) / 2 + logs - size * jnp.sum(r * jnp.log(w)))
 
     def _expansion(self):
@@ -407,7 +411,7 @@ def _density_of_states(lattice, gap, n, potential, energies, broadening):
 
         def log_determinant(level):
             shifted = bonds._replace(site=bonds.site + level[..., None, None] * electrons[None, None])
-            return _weighted_sum(*slices(shifted, lattice.shape, lattice.turns), w, one)
+            return _weighted_sum(*slices(shifted, lattice.shape, lattice.turns), w, one, True)
 
         # d ln det / d level = -tr G_ee
         return jax.grad(log_determinant, holomorphic=True)(jnp.zeros(potential.shape, one.dtype)).imag / jnp.pi
@@ -416,13 +420,13 @@ def _density_of_states(lattice, gap, n, potential, energies, broadening):
     return jnp.broadcast_to(density, (energies.size, *lattice.shape))
 
 
-def _weighted_sum(couplings, weight, w, r):
+def _weighted_sum(couplings, weight, w, r, refined):
     """`sum_k weight_k sum_j r_j ln det(w_j - A_k)`, some momenta at a time."""
     entries = couplings.site[0].size * couplings.site.shape[-3]
     together = max(1, min(weight.size, TOGETHER // entries))
     if together == weight.size:
-        return jnp.sum(weight * log_determinants(couplings, w, r))
-    logs = jax.lax.map(lambda c: log_determinants(c, w, r), couplings, batch_size=together)
+        return jnp.sum(weight * log_determinants(couplings, w, r, refined))
+    logs = jax.lax.map(lambda c: log_determinants(c, w, r, refined), couplings, batch_size=together)
     return jnp.sum(weight * logs)
 
 

@@ -39,8 +39,10 @@ class Couplings(NamedTuple):
     across: Inexact[Array, "*k L s m m"]
 
 
-@jax.custom_jvp
-def log_determinants(couplings: Couplings, w: Inexact[Array, "j"], r: Inexact[Array, "j"]) -> Inexact[Array, "*k"]:
+@partial(jax.custom_jvp, nondiff_argnums=(3,))
+def log_determinants(
+    couplings: Couplings, w: Inexact[Array, "j"], r: Inexact[Array, "j"], refined: bool = False
+) -> Inexact[Array, "*k"]:
     """`sum_j r_j ln det(w_j - A)`, for every matrix of a batch.
 
     A derivative is worked out pole by pole together with the value and kept as a sum, not stored: memory is that of a
@@ -50,6 +52,7 @@ def log_determinants(couplings: Couplings, w: Inexact[Array, "j"], r: Inexact[Ar
         couplings: A; real, or complex (then w and r too) for w off the real axis.
         w: with a positive real part.
         r: weights.
+        refined: with one step of iterative refinement of every inverse, for w below some 1e-3 of the largest |A|.
 
     Example:
         >>> site = jnp.array([[0.0, 2.0], [-2.0, 0.0]]) * jnp.ones((3, 1, 2, 2))  # three sites by themselves
@@ -61,20 +64,20 @@ def log_determinants(couplings: Couplings, w: Inexact[Array, "j"], r: Inexact[Ar
 
     def add(total, poles):
         w, r = poles
-        return total + jnp.tensordot(r, _some_poles(couplings, w), 1), None
+        return total + jnp.tensordot(r, _some_poles(refined, couplings, w), 1), None
 
     return jax.lax.scan(add, jnp.zeros(batch, couplings.site.dtype), _chunks(couplings, w, r))[0]
 
 
 @log_determinants.defjvp
-def _log_determinants_jvp(primals, tangents):
+def _log_determinants_jvp(refined, primals, tangents):
     couplings, w, r = primals
     of_couplings, of_w, of_r = tangents
     batch = couplings.site.shape[:-4]
 
     @partial(jax.checkpoint, prevent_cse=False)
     def derivative(couplings, w, r):
-        logs, back = jax.vjp(_some_poles, couplings, w)
+        logs, back = jax.vjp(partial(_some_poles, refined), couplings, w)
         return logs, *back(jnp.broadcast_to(r.reshape(-1, *[1] * len(batch)), logs.shape))
 
     def add(totals, poles):
@@ -102,19 +105,19 @@ def _chunks(couplings, w, r):
     return jnp.broadcast_to(w, (*w.shape[:2], *batch)), r
 
 
-def _some_poles(couplings, w):
-    return jax.vmap(lambda w: _log_determinant(couplings, w))(w)
+def _some_poles(refined, couplings, w):
+    return jax.vmap(lambda w: _log_determinant(refined, couplings, w))(w)
 
 
-def _log_determinant(couplings, w):
+def _log_determinant(refined, couplings, w):
     """`ln det(w - A)`, shape `(*k)`, for w `(*k)`."""
     length = couplings.site.shape[-4]
     even, odd = (Couplings(*(c[..., start::2, :, :, :] for c in couplings)) for start in (0, 1))
     kept = _slices(w, even.site, even.across)
     if length == 1:
         closing = _dense(couplings.along)
-        return inverse(kept - closing + _transpose(closing))[1][..., 0]
-    inverses, logs = _slice_inverses(w, odd.site, odd.across)
+        return inverse(kept - closing + _transpose(closing), refined)[1][..., 0]
+    inverses, logs = _slice_inverses(w, odd.site, odd.across, refined)
     count = length // 2
     left, right = even.along[..., :count, :, :, :], odd.along
     # bonds are diagonal in the sites of a slice: products with them take the place of sums over all its entries
@@ -123,25 +126,25 @@ def _log_determinant(couplings, w):
     up, down = -_times_bonds(from_left, right), -_times_bonds(from_right, _transpose(left))
     rest = -_dense(even.along[..., count:, :, :, :])
     kept, up, down = _joined(kept, to_left, to_right, up, down, rest, _transpose(-rest))
-    return jnp.sum(logs, axis=-1) + _reduced(kept, up, down)
+    return jnp.sum(logs, axis=-1) + _reduced(kept, up, down, refined)
 
 
-def _reduced(blocks, up, down):
+def _reduced(blocks, up, down, refined):
     """ln det of a periodic chain: blocks `(..., n, b, b)`, `up[i] = M[i, i + 1]`, `down[i] = M[i + 1, i]`."""
     count = blocks.shape[-3] // 2
     if count == 0:
-        return inverse(blocks + up + down)[1][..., 0]
+        return inverse(blocks + up + down, refined)[1][..., 0]
     (kept, left_up, left_down), (out, right_up, right_down) = (
         tuple(a[..., start::2, :, :] for a in (blocks, up, down)) for start in (0, 1)
     )
     rest_up, rest_down = left_up[..., count:, :, :], left_down[..., count:, :, :]
     left_up, left_down = left_up[..., :count, :, :], left_down[..., :count, :, :]
-    inverses, logs = inverse(out)
+    inverses, logs = inverse(out, refined)
     from_left, from_right = left_up @ inverses, right_down @ inverses
     to_left, to_right = -from_left @ left_down, -from_right @ right_up
     up, down = -from_left @ right_up, -from_right @ left_down
     chain = _joined(kept, to_left, to_right, up, down, rest_up, rest_down)
-    return jnp.sum(logs, axis=-1) + _reduced(*chain)
+    return jnp.sum(logs, axis=-1) + _reduced(*chain, refined)
 
 
 def _joined(kept, to_left, to_right, up, down, rest_up, rest_down):
@@ -176,15 +179,15 @@ def _frequencies(w, site):
     return w.reshape(*w.shape, *[1] * (site.ndim - w.ndim)) * diagonal
 
 
-@jax.custom_jvp
-def _slice_inverses(w, site, across):
+@partial(jax.custom_jvp, nondiff_argnums=(3,))
+def _slice_inverses(w, site, across, refined):
     """Inverses and log-determinants of `_slices`; the derivative needs no more than the entries that can change."""
-    return inverse_by_halves(_slices(w, site, across))
+    return inverse_by_halves(_slices(w, site, across), refined)
 
 
 @_slice_inverses.defjvp
-def _slice_inverses_jvp(primals, tangents):
-    inverses, logs = _slice_inverses(*primals)
+def _slice_inverses_jvp(refined, primals, tangents):
+    inverses, logs = _slice_inverses(*primals, refined)
     of_w, of_site, of_across = tangents
     of_diagonal = _frequencies(of_w, of_site) - of_site
     sites = of_site.shape[-3]

@@ -7,6 +7,8 @@ By halves: with the Schur complement `S = d - c a^-1 b` of the first block, whic
 Batched calls of LAPACK are avoided on purpose: they wait for each other on few cores, and products are faster.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Inexact
@@ -14,21 +16,27 @@ from jaxtyping import Array, Inexact
 LEAF = 25  # size up to which a block is inverted in a loop over its rows
 
 
-@jax.custom_jvp
-def inverse(matrices: Inexact[Array, "*k b b"]) -> tuple[Inexact[Array, "*k b b"], Inexact[Array, "*k"]]:
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def inverse(
+    matrices: Inexact[Array, "*k b b"], refined: bool = False
+) -> tuple[Inexact[Array, "*k b b"], Inexact[Array, "*k"]]:
     """Inverses and log-determinants of a batch of matrices M with `M + M^T > 0` (complex ones: `M + M^dagger > 0`).
+
+    Args:
+        matrices: M.
+        refined: one step `X (2 - M X)`, which squares the error of the inverse X, as good as pivoted LU then.
 
     Example:
         >>> inverses, logs = inverse(jnp.array([[2.0, 1.0], [-1.0, 1.0]]))
         >>> print((3 * inverses).round(6).tolist(), jnp.exp(logs).round(6))
         [[1.0, -1.0], [1.0, 2.0]] 3.0
     """
-    return inverse_by_halves(matrices)
+    return inverse_by_halves(matrices, refined)
 
 
 @inverse.defjvp
-def _inverse_jvp(primals, tangents):
-    inverses, logs = inverse(*primals)
+def _inverse_jvp(refined, primals, tangents):
+    inverses, logs = inverse(*primals, refined)
     return (inverses, logs), moved_inverse(inverses, inverses @ tangents[0])
 
 
@@ -42,22 +50,32 @@ def moved_inverse(inverses: Inexact[Array, "*k b b"], step: Inexact[Array, "*k b
     return -step @ inverses, jnp.trace(step, axis1=-2, axis2=-1)
 
 
-def inverse_by_halves(matrices: Inexact[Array, "*k b b"]) -> tuple[Inexact[Array, "*k b b"], Inexact[Array, "*k"]]:
+def inverse_by_halves(
+    matrices: Inexact[Array, "*k b b"], refined: bool = False
+) -> tuple[Inexact[Array, "*k b b"], Inexact[Array, "*k"]]:
     """`inverse` without its rule for derivatives.
 
     Example:
         >>> print(inverse_by_halves(jnp.array([[2.0]]))[0])
         [[0.5]]
     """
+    inverses, logs = _by_halves(matrices)
+    if refined:
+        unit = jnp.broadcast_to(jnp.eye(matrices.shape[-1], dtype=matrices.dtype), matrices.shape)
+        inverses = inverses + inverses @ (unit - matrices @ inverses)
+    return inverses, logs
+
+
+def _by_halves(matrices):
     size = matrices.shape[-1]
     if size <= LEAF:
         return _in_loop(matrices)
     half = size // 2
     first, second = slice(None, half), slice(half, None)
     a, b, c, d = (matrices[..., i, j] for i in (first, second) for j in (first, second))
-    a, log_a = inverse_by_halves(a)
+    a, log_a = _by_halves(a)
     a_b, c_a = a @ b, c @ a
-    d, log_d = inverse_by_halves(d - c @ a_b)
+    d, log_d = _by_halves(d - c @ a_b)
     d_c_a = d @ c_a
     upper = jnp.concatenate([a + a_b @ d_c_a, -a_b @ d], axis=-1)
     lower = jnp.concatenate([-d_c_a, d], axis=-1)
