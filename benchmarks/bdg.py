@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import scmag_jax as sm
-from benchmarks.harness import Bar, Case, Timing, relative_disagreement, time_together
+from benchmarks.harness import Bar, Case, Timing, peak_resident, relative_disagreement, time_together
 from benchmarks.reference import bdg as reference
 
 # Fig. 1 of Vakili 2026 at T = 0.1 Tc; with the attraction 5 its self-consistent gap is 0.46
@@ -145,7 +145,7 @@ def report_memory(count: int) -> None:
     """Print, as JSON, what F and h on a mesh take from this process: run it in a fresh one."""
     u = sm.UniformBdG(sm.Altermagnet(**MODEL), gap=GAP, temperature=TEMPERATURE, mesh=(count, count))
     q, n = jnp.asarray(MOMENTUM), jnp.asarray(NEEL)
-    imported = _peak_resident()
+    imported = peak_resident()
     seconds = []
     for _ in range(2):
         start = time.perf_counter()
@@ -157,15 +157,6 @@ def report_memory(count: int) -> None:
         "free_energy": float(energy),
         "neel_field": field.tolist(),
         "imported": imported,
-        "peak": _peak_resident(),
+        "peak": peak_resident(),
     }
     print(json.dumps(report))
-
-
-def _peak_resident():
-    """GB, from the kernel's record of this program; getrusage would count the parent it was forked from."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return None
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024 / 1e9

@@ -27,6 +27,12 @@ class Timing:
     upper: float
     runs: int
 
+    @classmethod
+    def of(cls, seconds: list[float]) -> "Timing":
+        """From the seconds of every call; of a single one, of a reference that takes minutes, all are its own."""
+        later = seconds[1:] or seconds
+        return cls(seconds[0], *(float(q) for q in np.percentile(later, [50, 25, 75])), len(later))
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -78,22 +84,19 @@ def time_together(
     Returns:
         Timings and the last results, by name.
     """
-    first, results = {}, {}
+    taken: dict[str, list[float]] = {}
+    results = {}
     for name, call in callables.items():
-        first[name], results[name] = _timed(call)
-    later: dict[str, list[float]] = {name: [] for name in callables}
+        seconds, results[name] = _timed(call)
+        taken[name] = [seconds]
     start = time.perf_counter()
     for round_ in range(runs):
         if round_ >= 3 and time.perf_counter() - start > budget:
             break
         for name, call in callables.items():
             seconds, results[name] = _timed(call)
-            later[name].append(seconds)
-    timings = {
-        name: Timing(first[name], *(float(q) for q in np.percentile(taken, [50, 25, 75])), len(taken))
-        for name, taken in later.items()
-    }
-    return timings, results
+            taken[name].append(seconds)
+    return {name: Timing.of(seconds) for name, seconds in taken.items()}, results
 
 
 def _timed(call):
@@ -106,6 +109,15 @@ def relative_disagreement(project, reference, scale=None) -> float:
     """Largest |project - reference|, relative to the reference element by element or to one given scale."""
     project, reference = np.asarray(project), np.asarray(reference)
     return float(np.max(np.abs(project - reference) / (np.abs(reference) if scale is None else scale)))
+
+
+def peak_resident() -> float | None:
+    """GB, from the kernel's record of this program, None where there is none; getrusage would count the parent."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024 / 1e9
 
 
 # --- the record
@@ -164,16 +176,26 @@ def table(cases: list[Case]) -> str:
 def write(cases: list[Case], directory: Path) -> Path:
     """Write `<device>-<date>.json` into the directory, complete or not at all, and return its path."""
     record = {"environment": environment(), "cases": [_case_record(case) for case in cases]}
+    path = directory / f"{device_and_date()}.json"
+    write_whole(path, (json.dumps(record, indent=2) + "\n").encode())
+    return path
+
+
+def device_and_date() -> str:
+    """Name of a record of today."""
     device = re.sub(r"[^a-z0-9]+", "-", jax.devices()[0].device_kind.lower()).strip("-")
-    path = directory / f"{device}-{record['environment']['date'][:10]}.json"
-    directory.mkdir(parents=True, exist_ok=True)
+    return f"{device}-{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, complete or not at all, and its directory if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(json.dumps(record, indent=2) + "\n")
+        temporary.write_bytes(content)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    return path
 
 
 def _case_record(case: Case) -> dict:

@@ -288,6 +288,12 @@ class LatticeBdG(eqx.Module):
         logs = _weighted_sum(*slices(self._bonds(fields), self.shape, self.turns), w, r, self.refined)
         return -self.temperature * (size * jnp.log(2.0) / 2 + logs - size * jnp.sum(r * jnp.log(w)))
 
+    def _pairing(self, fields, attraction):
+        """`sum |D|^2 / V` of the whole lattice."""
+        paired = attraction > 0
+        pairs = (fields.real**2 + fields.imaginary**2) / jnp.where(paired, attraction, 1.0)
+        return self._multiplicity(attraction.shape) * jnp.sum(jnp.where(paired, pairs, 0.0))
+
     def _expansion(self):
         # of known numbers it is known inside jit too, so that the same poles serve inside and outside
         with jax.ensure_compile_time_eval():
@@ -345,21 +351,25 @@ class LatticeEnergy(FreeEnergy):
 # --- what is compiled
 
 
+def _fields_of(gap, n, potential):
+    return Fields(gap[0], gap[1], n, jnp.zeros((*n.shape[:2], 2), n.dtype), potential)
+
+
 def _measure(gap, attraction, parameters):
-    """F of the whole lattice, S of a site, and the slopes of F in the fields of a site."""
+    """F of the whole lattice, S of a site, and the slopes of the quasiparticles' F in the fields of a site."""
     lattice, n, potential = parameters
-    fields = Fields(gap[0], gap[1], n, jnp.zeros((*n.shape[:2], 2), n.dtype), potential)
+    fields = _fields_of(gap, n, potential)
     energy, slopes = jax.value_and_grad(lattice._quasiparticles)(fields)
     count = lattice._multiplicity(n.shape)
     slopes = jax.tree.map(lambda a: a / count, slopes)
-    paired = attraction > 0
-    pairs = jnp.where(paired, jnp.sum(gap**2, axis=0) / jnp.where(paired, attraction, 1.0), 0.0)
-    return energy + count * jnp.sum(pairs), -jnp.stack([slopes.real, slopes.imaginary]) / 2, slopes
+    return energy + lattice._pairing(fields, attraction), -jnp.stack([slopes.real, slopes.imaginary]) / 2, slopes
 
 
 @eqx.filter_jit
 def _free_energy(lattice, gap, n, attraction, potential):
-    return _measure(gap, attraction, (lattice, n, potential))[0]
+    fields = _fields_of(gap, n, potential)
+    # without the fields: a derivative of it is then one of the first order
+    return lattice._quasiparticles(fields) + lattice._pairing(fields, attraction)
 
 
 @eqx.filter_jit
@@ -400,7 +410,7 @@ def _named(lattice, gap, n, energy, slopes):
 
 @eqx.filter_jit
 def _density_of_states(lattice, gap, n, potential, energies, broadening):
-    fields = Fields(gap[0], gap[1], n, jnp.zeros((*n.shape[:2], 2), n.dtype), potential)
+    fields = _fields_of(gap, n, potential)
     bonds = jax.tree.map(lambda block: jax.lax.complex(block, jnp.zeros_like(block)), lattice._bonds(fields))
     # dA of an energy of the electrons alone: -i U diag(1, 0) U^dag
     electrons = jnp.asarray(np.kron([[-0.5j, 0.5], [-0.5, -0.5j]], np.eye(2)))

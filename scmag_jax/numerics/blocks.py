@@ -143,8 +143,8 @@ def _reduced(blocks, up, down, refined):
     from_left, from_right = left_up @ inverses, right_down @ inverses
     to_left, to_right = -from_left @ left_down, -from_right @ right_up
     up, down = -from_left @ right_up, -from_right @ left_down
-    chain = _joined(kept, to_left, to_right, up, down, rest_up, rest_down)
-    return jnp.sum(logs, axis=-1) + _reduced(*chain, refined)
+    kept, up, down = _joined(kept, to_left, to_right, up, down, rest_up, rest_down)
+    return jnp.sum(logs, axis=-1) + _reduced(kept, up, down, refined)
 
 
 def _joined(kept, to_left, to_right, up, down, rest_up, rest_down):
