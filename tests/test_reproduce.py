@@ -14,14 +14,29 @@ REGISTERED = dict(reproduce.PAPERS)
 SMALL = {
     "lu2023": lu2023.Sizes(curve=24, pair_angles=13, grid=8, angles=4, temperatures=4, searched=2, radius=24),
     "vakili2026": vakili2026.Sizes(
-        curve=5, exchanges=3, angles=8, mesh=24, order=4, resolution=6.0, cutoff=3.0, materials=2, material_cutoff=3.0
+        curve=5,
+        exchanges=3,
+        angles=8,
+        mesh=24,
+        order=4,
+        resolution=6.0,
+        cutoff=3.0,
+        materials=2,
+        material_cutoff=3.0,
+        real_angles=4,
+        polar=4,
+        positions=4,
+        wall_angles=8,
     ),
 }
 # Parameters that make a run cheap: fewer circles, a material whose gap takes few momenta.
 CHEAP = {"lu2023": {"cutoffs": (10.0, 50.0)}, "vakili2026": {"material_gap": "10 meV"}}
 PANELS = {
     "lu2023": {"figure_2a", "figure_2b", "figure_2c", "figure_3ab", "figure_3c", "figure_3d"},
-    "vakili2026": {"figure_1c", "figure_1d", "figure_2a", "figure_2b", "figure_2cd", "supercurrent", "material"},
+    "vakili2026": {
+        *("figure_1c", "figure_1d", "figure_2a", "figure_2b", "figure_2cd", "figure_3ab", "figure_3c", "figure_3d"),
+        *("supercurrent", "material"),
+    },
 }
 
 
@@ -121,10 +136,44 @@ def test_the_numbers_of_vakili2026_follow_the_parameters(folder_of):
     words = "Eq. 10 as printed"
     assert only(before, words) == pytest.approx(-3.892180 / 3.912441, abs=1e-6)
     assert only(after, words) == pytest.approx(-3.912441 / 3.892180, abs=1e-6)
+    # the gap of a lattice in real space, whatever its size, is that of its momenta
+    words = "benchmarks that in momentum space"
+    assert max(only(before, words), only(after, words)) < 1e-11
     # F1 is odd in the spin-orbit coupling, which the material has its own of, and B = a^2 F1/(2 m_s)
     energy, field = "|F1| ~ 1e-7", "with B from h"
     assert only(after, energy) == pytest.approx(only(before, energy), rel=1e-9)
     assert only(after, field) == pytest.approx(only(before, field) / 2, rel=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_numbers_of_walls_are_the_tabulated_ones(folder_of):
+    """Self-consistent totals of dense diagonalisation in real space, tabulated to 1e-10."""
+
+    def data(name):
+        return np.load(folder_of("vakili2026") / "vakili2026" / f"{name}.npz")
+
+    def check(found, expected):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+
+    with data("figure_3c") as positions:
+        check(positions["position"], [10, 20, 30, 40])
+        along_x = [-3955.7275042575, -3955.7732509837, -3955.8101556573, -3955.8438470962]
+        check(positions["along_x"], along_x)
+        check(positions["reversed_x"], along_x[::-1])
+        check(positions["along_y"], [-3955.7856197656, -3955.7917832829, -3955.7917832829, -3955.7856197656])
+    with data("figure_3d") as angles:
+        check(angles["forward"][:3], [-3955.7924986705, -3955.8228849457, -3955.8350833531])
+        check(angles["forward"][6], -3955.7472913085)
+        check(angles["backward"], angles["forward"][::-1])
+        check(angles["other"][[2, 6]], -3955.7916858920)  # closed by winding
+    with data("figure_3ab") as currents:
+        along_x, along_y, along_z = (currents["current"][where] / 20 for where in ((2, 0), (2, 2), (0, 0)))
+        check([along_x, along_y, along_z], [0.00436314196, 0.00299097810, 0.00436946307])
+    with data("figure_2cd") as rotations:
+        check(rotations["real_energy"], -3.9555386837)
+        # F(y) - F(x) and F(z) - F(x), tabulated to seven digits
+        np.testing.assert_allclose(rotations["real_space"][[0, 1], [1, 0]], [-1.439925e-4, -3.952007e-6], rtol=2e-6)
 
 
 def test_the_material_follows_its_parameters():

@@ -5,8 +5,8 @@ from .expansion import gradient_expansion as gradient_expansion
 from .graded import graded_mesh as graded_mesh
 from .lattice import LatticeBdG as LatticeBdG
 from .lattice import LatticeEnergy as LatticeEnergy
-from .lattice import LatticeObservables as LatticeObservables
-from .lattice import LatticeState as LatticeState
+from .lattice_state import LatticeObservables as LatticeObservables
+from .lattice_state import LatticeState as LatticeState
 from .model import Altermagnet as Altermagnet
 from .uniform import UniformBdG as UniformBdG
 from .uniform import UniformState as UniformState

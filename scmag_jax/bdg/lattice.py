@@ -1,73 +1,39 @@
 """Superconductor / altermagnet on a finite lattice in real space: any texture, self-consistent gap, no eigenvectors."""
 
-import operator
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Complex, Float
+from jaxtyping import Array, Float
 
-from .._checks import concrete, grid_shape, positive, real_array, require_double, traced, with_shape
+from .._checks import concrete, grid_shape, positive, require_double, traced, with_shape
 from ..energy import FreeEnergy
 from ..numerics.blocks import log_determinants
 from ..numerics.poles import LARGEST_WINDOW, Poles, error_bound, poles_needed, tanh_poles
-from ..solution import RESULTS, Solution
+from ..solution import RESULTS
 from .bonds import Fields, majorana_bonds, slices
+from .lattice_state import LatticeObservables, LatticeState
 from .model import Altermagnet, check_direction, check_model
 from .selfconsistency import result_of, self_consistent
+from .sites import (
+    check_attraction,
+    check_boundary,
+    check_poles,
+    check_steps,
+    check_winding,
+    gap_pair,
+    half_turns,
+    is_uniform,
+    site_map,
+    with_sides,
+)
 
 TOGETHER = 2**22  # entries of the matrices of transverse momenta that are worked on at once
 WORST_POLES = 1e-5  # an error of tanh beyond this is a mistake, not a choice
 REFINED = 0.01  # of the hopping: below this temperature inverses are refined
 START = 0.1  # of the attraction: the first guess of the gap
-SIDES = ("periodic", "open")
-
-
-class LatticeObservables(eqx.Module):
-    """What follows from a gap and a texture on a lattice (Vakili 2026, Eqs. 3, 4, 13 to 15).
-
-    Attributes:
-        gap: D, complex, with e^{iq.r} divided out, `(Lx, Ly)`.
-        free_energy: total, with `sum |D|^2 / V`, without `Tr h / 2`.
-        pair_amplitude: `S = -dF_qp/dD^*`, complex, `(Lx, Ly)`; the gap is self-consistent where `D = V S`.
-        neel_field: `-dF/dn` of every site, n unconstrained, `(Lx, Ly, 3)`.
-        torque: `n x neel_field`, `(Lx, Ly, 3)`.
-        bond_current: from a site to the next along x and along y, `(Lx, Ly, 2)`, in e / hbar times the energy unit.
-        current: through a cut across x and a cut across y, averaged over the cuts, `(2,)`. The sum of all bond currents
-            along x is `2 dF/dq_x`, and Lx times this.
-        density: electrons on a site, `(Lx, Ly)`.
-    """
-
-    gap: Complex[Array, "Lx Ly"]
-    free_energy: Float[Array, ""]
-    pair_amplitude: Complex[Array, "Lx Ly"]
-    neel_field: Float[Array, "Lx Ly 3"]
-    torque: Float[Array, "Lx Ly 3"]
-    bond_current: Float[Array, "Lx Ly 2"]
-    current: Float[Array, "2"]
-    density: Float[Array, "Lx Ly"]
-
-    def divergence(self) -> Float[Array, "Lx Ly"]:
-        """Sum of the currents that leave a site: `4 Im(D^* S)`, zero at self-consistency."""
-        x, y = self.bond_current[..., 0], self.bond_current[..., 1]
-        return x - jnp.roll(x, 1, 0) + y - jnp.roll(y, 1, 1)
-
-
-class LatticeState(Solution, LatticeObservables):
-    """Answer of `LatticeBdG.solve`: the `LatticeObservables` of the self-consistent gap, and
-
-    Attributes:
-        result: member of `RESULTS`.
-        stats: `steps` (evaluations of S) and `residual`, `max |V S - D| / max |D|` of the gap that is returned.
-        history: None.
-    """
-
-    @property
-    def residual(self) -> Float[Array, ""]:
-        """`max |V S - D| / max |D|`."""
-        return self.stats["residual"]
 
 
 class LatticeBdG(eqx.Module):
@@ -150,17 +116,17 @@ class LatticeBdG(eqx.Module):
         self.shape = grid_shape("shape", shape)
         self.temperature = positive("temperature", temperature)
         require_double("LatticeBdG", self.temperature.dtype)
-        self.attraction = _check_attraction(attraction, self.shape)
-        self.potential = _site_map("potential", potential, self.shape)
-        self.winding = _check_winding(winding)
+        self.attraction = check_attraction(attraction, self.shape)
+        self.potential = site_map("potential", potential, self.shape)
+        self.winding = check_winding(winding)
         self.twist = with_shape("twist", twist, (2,))
         self.boundary_phase = with_shape("boundary_phase", boundary_phase, (2,))
-        self.boundary = _check_boundary(boundary)
+        self.boundary = check_boundary(boundary)
         if bond_average not in ("mean", "site"):
             raise ValueError(f'bond_average must be "mean" or "site", got {bond_average!r}')
         self.bond_average = bond_average
-        self.poles = _check_poles(poles)
-        self.turns = _half_turns(self.boundary_phase, self.winding, self.boundary)
+        self.poles = check_poles(poles)
+        self.turns = half_turns(self.boundary_phase, self.winding, self.boundary)
         self.expansion = self._expansion()
         known = concrete(self.temperature / self.model.hopping)
         self.refined = known is None or bool(known < REFINED)
@@ -214,7 +180,7 @@ class LatticeBdG(eqx.Module):
             ValueError: wrong shape, NaN, a Neel vector that is off unit length by more than 1 %.
             eqx.EquinoxRuntimeError: not converged, or the gap collapsed, and `throw=True`.
         """
-        tolerance, max_steps = _check_steps(tolerance, max_steps)
+        tolerance, max_steps = check_steps(tolerance, max_steps)
         start = START * self.attraction if gap is None else gap
         start, *fields = self._fields(start, n)
         return _solve(self, start, fields, tolerance, max_steps, throw)
@@ -244,11 +210,11 @@ class LatticeBdG(eqx.Module):
 
     def _fields(self, gap, n):
         """Gap `(2, nx, ny)`, n `(nx, ny, 3)` and the maps `(nx, ny)`, with sides of length 1 where nothing varies."""
-        n = _with_sides("n", check_direction(n), (*self.shape, 3))
-        gap = _with_sides("gap", _as_pair(gap)[..., None], (*self.shape, 2, 1))[..., 0]
-        arrays = [gap, n, *(_with_sides("map", a[..., None], (*self.shape, 1)) for a in self._maps())]
+        n = with_sides("n", check_direction(n), (*self.shape, 3))
+        gap = gap_pair(gap, self.shape)
+        arrays = [gap, n, *(with_sides("map", a[..., None], (*self.shape, 1)) for a in self._maps())]
         for axis, (sites, turns) in enumerate(zip(self.shape, self.turns, strict=True)):
-            if turns is not None and sites > 1 and all(_is_uniform(a, axis) for a in arrays):
+            if turns is not None and sites > 1 and all(is_uniform(a, axis) for a in arrays):
                 arrays = [jax.lax.slice_in_dim(a, 0, 1, axis=axis) for a in arrays]
             else:
                 arrays = [jnp.broadcast_to(a, (*a.shape[:axis], sites, *a.shape[axis + 1 :])) for a in arrays]
@@ -320,31 +286,40 @@ class LatticeEnergy(FreeEnergy):
     gap. The texture has shape `(Lx, Ly, 3)`; one of shape `(Lx, 1, 3)` does not vary along y, costs little, and gives
     the energy of the whole lattice all the same. Where no gap is found it raises.
 
-    Attributes:
+    Args:
         lattice: the superconductor.
-        start: a gap to start from, `(Lx, Ly)` or a number, or None: that of a similar texture saves steps.
-        tolerance: of the gap, as `LatticeBdG.solve`.
+        start: a gap to start from, `(Lx, Ly)` or a number: that of a similar texture saves steps.
+        tolerance: of the gap, as `LatticeBdG.solve`; an error of the gap counts squared in the energy, but not in
+            fields: they want it below the tolerance of a relaxation.
         max_steps: likewise.
+
+    Raises:
+        ValueError: a lattice that is none, or as `LatticeBdG.solve`.
 
     Example:
         >>> lattice = LatticeBdG(Altermagnet(0.05, 0.2, 0.2), (8, 6), attraction=5.0, temperature=0.0113379)
         >>> F = LatticeEnergy(lattice)
-        >>> print(F(jnp.array([0.0, 0.0, 1.0])[None, None]) < F(jnp.array([1.0, 0.0, 0.0])[None, None]))  # easy axis z
+        >>> x, _, z = jnp.eye(3)[:, None, None]
+        >>> print(F(z) < F(x))  # z is the easy axis
         True
     """
 
     lattice: LatticeBdG
-    start: Complex[Array, "..."] | Float[Array, "..."] | None = None
-    tolerance: float = 1e-9
-    max_steps: int = 100
+    start: Float[Array, "nx ny 2"] | None
+    tolerance: Float[Array, ""]
+    max_steps: Any
 
-    def __check_init__(self):
-        if not isinstance(self.lattice, LatticeBdG):
-            raise ValueError(f"lattice must be a LatticeBdG, got {type(self.lattice).__name__}")
+    def __init__(self, lattice: LatticeBdG, *, start: Any = None, tolerance: Any = 1e-9, max_steps: Any = 100):
+        if not isinstance(lattice, LatticeBdG):
+            raise ValueError(f"lattice must be a LatticeBdG, got {type(lattice).__name__}")
+        self.lattice = lattice
+        self.start = None if start is None else gap_pair(start, lattice.shape)
+        self.tolerance, self.max_steps = check_steps(tolerance, max_steps)
 
     def __call__(self, moments: Float[Array, "Lx Ly 3"]) -> Float[Array, ""]:
         """F of one texture."""
-        found = self.lattice.solve(moments, gap=self.start, tolerance=self.tolerance, max_steps=self.max_steps)
+        start = None if self.start is None else jax.lax.complex(self.start[..., 0], self.start[..., 1])
+        found = self.lattice.solve(moments, gap=start, tolerance=self.tolerance, max_steps=self.max_steps)
         return found.free_energy
 
 
@@ -438,93 +413,3 @@ def _weighted_sum(couplings, weight, w, r, refined):
         return jnp.sum(weight * log_determinants(couplings, w, r, refined))
     logs = jax.lax.map(lambda c: log_determinants(c, w, r, refined), couplings, batch_size=together)
     return jnp.sum(weight * logs)
-
-
-# --- refusals
-
-
-def _is_uniform(array, axis):
-    known = concrete(array) if array.shape[axis] > 1 else None
-    return array.shape[axis] == 1 or (known is not None and bool((known == known.take([0], axis)).all()))
-
-
-def _with_sides(name, array, shape):
-    """The array with its two sides, of the lattice's length or 1."""
-    array = array.reshape(*[1] * (len(shape) - array.ndim), *array.shape)
-    if array.ndim != len(shape) or any(a not in (1, b) for a, b in zip(array.shape, shape, strict=True)):
-        raise ValueError(
-            f"{name} must have shape {shape}, or 1 for a side along which it does not vary, got {array.shape}"
-        )
-    return array
-
-
-def _as_pair(gap):
-    """Real and imaginary part, stacked on the last axis."""
-    try:
-        gap = jnp.asarray(gap)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"gap must be a number or an array of numbers, got {gap!r}") from error
-    if jnp.iscomplexobj(gap):
-        return jnp.stack([real_array("gap", gap.real), real_array("gap", gap.imag)], axis=-1)
-    gap = real_array("gap", gap)
-    return jnp.stack([gap, jnp.zeros_like(gap)], axis=-1)
-
-
-def _site_map(name, value, shape):
-    value = real_array(name, value)
-    if value.ndim == 0:
-        return value
-    return _with_sides(name, value, shape)
-
-
-def _check_attraction(attraction, shape):
-    attraction = _site_map("attraction", attraction, shape)
-    known = concrete(attraction)
-    if known is None:
-        return eqx.error_if(attraction, (attraction < 0).any() | ~(attraction > 0).any(), "attraction must be positive")
-    if (known < 0).any() or not (known > 0).any():
-        raise ValueError(
-            f"attraction must not be negative, and positive somewhere, got {known.min():g} to {known.max():g}"
-        )
-    return attraction
-
-
-def _check_winding(winding):
-    winding = with_shape("winding", winding, (2,))
-    known = concrete(winding)
-    if known is not None and (known != np.round(known)).any():
-        raise ValueError(f"winding must be two whole numbers, got {known.tolist()}; a twist may be any momentum")
-    return winding
-
-
-def _check_boundary(boundary):
-    if isinstance(boundary, str) or len(tuple(boundary)) != 2 or not set(boundary) <= set(SIDES):
-        raise ValueError(f'boundary must be two of "periodic" and "open", got {boundary!r}')
-    return tuple(boundary)
-
-
-def _check_poles(poles):
-    try:
-        count = operator.index(poles)
-    except TypeError:
-        count = 0
-    if not 1 <= count <= 64:
-        raise ValueError(f"poles must be an integer from 1 to 64, got {poles!r}")
-    return count
-
-
-def _check_steps(tolerance, max_steps):
-    tolerance, steps = positive("tolerance", tolerance), concrete(max_steps)
-    if steps is not None and (steps.ndim or steps.dtype.kind not in "iu" or steps < 1):
-        raise ValueError(f"max_steps must be an integer from 1, got {max_steps!r}")
-    return tolerance, jnp.asarray(max_steps)
-
-
-def _half_turns(boundary_phase, winding, boundary):
-    """0 or 1 for sides that close periodically or antiperiodically; None if they do neither, are open, or unknown."""
-    phases, turns = concrete(boundary_phase), concrete(winding)
-    if phases is None or turns is None:
-        return None, None
-    halves = phases / np.pi - turns
-    whole = [side == "periodic" and half == np.round(half) for side, half in zip(boundary, halves, strict=True)]
-    return tuple(int(half) % 2 if is_whole else None for half, is_whole in zip(halves, whole, strict=True))

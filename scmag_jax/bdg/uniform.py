@@ -16,6 +16,7 @@ from .determinant import free_energy_density
 from .gap import GapEquation, critical_temperature, largest_gap
 from .mesh import Mesh, momentum_mesh
 from .model import Altermagnet, check_direction, check_model, common_shape
+from .sites import check_poles
 
 POLE_TOLERANCE = 1e-12  # of tanh, where the number of poles is chosen here; ln 2cosh is then better than 1e-13
 WORST_POLES = 1e-5  # an error of tanh beyond this is a mistake, not a choice
@@ -123,7 +124,7 @@ class UniformBdG(eqx.Module):
         self.attraction = None if attraction is None else positive("attraction", attraction)
         self.dispersion = dispersion
         self.momenta = momentum_mesh(mesh, dispersion, cutoff, mesh_offset)
-        self.poles = _check_poles(poles)
+        self.poles = None if poles is None else check_poles(poles)
         if self.attraction is not None:
             require_double("a self-consistent gap (attraction)", self.temperature.dtype)
         self._pole_count(self.window)
@@ -397,18 +398,3 @@ def _batched(function: Callable, u, poles, q, n, throw):
     rows = jnp.minimum(jnp.arange(-(-count // together) * together), count - 1)
     answers = jax.lax.map(point, (q[rows], n[rows]), batch_size=together)
     return jax.tree.map(lambda a: a[:count].reshape(*leading, *a.shape[1:]), answers)
-
-
-# --- refusals
-
-
-def _check_poles(poles):
-    if poles is None:
-        return None
-    try:
-        count = operator.index(poles)
-    except TypeError:
-        count = 0
-    if not 1 <= count <= 64:
-        raise ValueError(f"poles must be an integer from 1 to 64, got {poles!r}")
-    return count

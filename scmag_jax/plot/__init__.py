@@ -18,3 +18,6 @@ from .impurities import lattice_sums as lattice_sums
 from .impurities import pair_couplings as pair_couplings
 from .impurities import pair_energies as pair_energies
 from .impurities import phase_diagram as phase_diagram
+from .walls import current_over_sphere as current_over_sphere
+from .walls import wall_angles as wall_angles
+from .walls import wall_positions as wall_positions

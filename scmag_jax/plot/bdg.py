@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 LATTICE: dict[str, Any] = {"color": BLUE, "label": "BdG, lattice"}
 CONTINUUM: dict[str, Any] = {"color": VERMILION, "linestyle": "--", "label": "BdG, continuum"}
+CIRCLES: dict[str, Any] = {
+    "color": VERMILION,
+    "marker": "o",
+    "markerfacecolor": "none",
+    "linestyle": "none",
+    "markersize": 9,
+    "zorder": 4,
+}
 CROSSES: dict[str, Any] = {"color": BLACK, "marker": "x", "linestyle": "none", "markersize": 5, "zorder": 3}
 
 
@@ -104,6 +112,9 @@ def gap_rotations(
     angle: Any,
     planes: Any,
     self_consistent: Any,
+    real_angle: Any,
+    real_space: Any,
+    real_gap: Any,
     inserted: Any,
     caption: Any,
     gap: Any,
@@ -120,6 +131,8 @@ def gap_rotations(
         angle: from the first axis of a plane towards the second, radians, shape `(n,)`.
         planes: pairs of axes such as "xy", shape `(p,)`.
         self_consistent: F(n) - F(x) per site in t at the self-consistent gap, shape `(p, n)`.
+        real_angle: shape `(m,)`, angles of `real_space`, the same in real space, shape `(p, m)`.
+        real_gap: self-consistent one of the sites there, complex, shape `(p, m, l)`.
         inserted: the same at the fixed gap `inserted_gap`, and `caption` at `caption_gap`.
         gap: self-consistent one in t, shape `(p, n)`.
         inserted_gap: in t.
@@ -130,27 +143,29 @@ def gap_rotations(
     """
     figure = new_figure(1.8 + 4.6 * len(planes), 6.6)
     upper, lower = figure.subplots(2, len(planes), sharex="col", height_ratios=[2, 1], squeeze=False)
-    for energies, gaps, plane, *curves, found in zip(
-        upper, lower, planes, self_consistent, inserted, caption, gap, strict=True
+    for energies, gaps, plane, *curves, found, real, sites in zip(
+        upper, lower, planes, self_consistent, inserted, caption, gap, real_space, real_gap, strict=True
     ):
         unit, power = _unit(*curves)
         energies.axhline(0, color="0.7", linewidth=0.8)
         names = (
-            f"self-consistent, $V_s = {float(attraction):g}\\,t$",
+            f"self-consistent, momentum space, $V_s = {float(attraction):g}\\,t$",
             f"fixed gap {float(inserted_gap):.4f} $t$ (that of $n\\parallel x$)",
             f"fixed gap {float(caption_gap):.4g} $t$ (the caption's)",
         )
         styles: tuple[dict[str, Any], ...] = ({"color": BLUE}, CROSSES, {"color": ORANGE, "linestyle": "--"})
         for curve, style, name in zip(curves, styles, names, strict=True):
             energies.plot(np.degrees(angle), curve / unit, **style, label=name)
+        energies.plot(np.degrees(real_angle), real / unit, **CIRCLES, label="the same in real space")
         energies.set(ylabel=_energy_label("n", power))
         energies.set(title=f"$n$ in the ${plane[0]}$-${plane[1]}$ plane, $q_x a = {float(momentum):.4g}$")
         gaps.plot(np.degrees(angle), found, color=BLUE)
         gaps.plot(np.degrees(angle), np.full(len(angle), float(inserted_gap)), **CROSSES)
+        gaps.plot(np.degrees(real_angle), np.abs(sites).mean(axis=-1), **CIRCLES)
         gaps.set(ylabel=r"gap $\Delta/t$")
         gaps.ticklabel_format(useOffset=False)
         _angle_axis(gaps, str(plane), angle)
-    figure.legend(*upper[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(*upper[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(title)
     return figure
 

@@ -78,12 +78,15 @@ def _lu2023() -> Paper:
 
 
 def _vakili2026() -> Paper:
-    from . import vakili2026
-    from .vakili2026_claims import claims
+    from . import vakili2026, vakili2026_claims, vakili2026_lattice, vakili2026_lattice_claims
+
+    def claims(parameters: Any, data: Any) -> list[tables.Claim]:
+        return [*vakili2026_claims.claims(parameters, data), *vakili2026_lattice_claims.claims(parameters, data)]
 
     citation = "Vakili et al., arXiv:2603.22243 (2026)"
     sizes = vakili2026.QUICK, vakili2026.FULL
-    return Paper(citation, vakili2026.Parameters(), *sizes, vakili2026.FIGURES, claims, 1)
+    figures = (*vakili2026.FIGURES, *vakili2026_lattice.FIGURES, *vakili2026.TEXTS)
+    return Paper(citation, vakili2026.Parameters(), *sizes, figures, claims, 2)
 
 
 PAPERS: dict[str, Callable[[], Paper]] = {"lu2023": _lu2023, "vakili2026": _vakili2026}

@@ -1,9 +1,10 @@
-"""Vakili et al., arXiv:2603.22243 (2026): the figures of the uniform superconductor.
+"""Vakili et al., arXiv:2603.22243 (2026): the figures at a given gap, all of a uniform superconductor.
 
-One function a figure. Each takes the parameters and the numbers of points and returns named NumPy arrays, which are
-the arguments of the function of `scmag_jax.plot` that draws them (`FIGURES`, at the end). Energies are per site in
-units of the hopping t, that is free-energy densities in t/a^2; momenta in 1/a, currents in e t/(hbar a). The
-analytical lines of the paper belong to the continuum, its self-consistent part to the lattice: both are computed.
+One function a figure; those with a self-consistent gap are in `vakili2026_lattice`. Each takes the parameters and the
+numbers of points and returns named NumPy arrays, which are the arguments of the function of `scmag_jax.plot` that draws
+them (`FIGURES` and `TEXTS`, at the end). Energies are per site in units of the hopping t, that is free-energy densities
+in t/a^2; momenta in 1/a, currents in e t/(hbar a). The analytical lines of the paper belong to the continuum, its
+self-consistent part to the lattice: both are computed.
 """
 
 import dataclasses
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import plot
-from ..bdg import Altermagnet, UniformBdG, graded_mesh, gradient_expansion, pair_momentum
+from ..bdg import Altermagnet, UniformBdG, graded_mesh, gradient_expansion
 from ..materials import tanh_gap
 from ..units import neel_field_in_tesla, to_si
 from .paper import Data, Figure
@@ -39,7 +40,15 @@ class Parameters:
         momentum_2b: q of Fig. 2b, 1/a.
         shape: sites of the lattice of Figs. 2c and 2d.
         winding: turns of the phase along x there.
-        attraction: Vs in t there.
+        attraction: Vs in t there and in Fig. 3.
+        wall_shape: sites of the lattice of a wall along x in Fig. 3; that of a wall along y has them exchanged. Figs.
+            3a and 3b have the first, too (open: q a = 2 pi/50 is no whole turn of the phase on the lattice of Fig. 2).
+        wall_winding: turns of the phase along the longer side; the wall along y has the same momentum as a twist.
+        wall_width: delta_dw in sites.
+        wall_range: of r0 in Fig. 3c over the length of the lattice; the energy is zero at the first.
+        wall_tilt: phi_dw of Fig. 3c (open).
+        wall_closing: how the duplicate of the wall at the edge closes the texture (open): "return" or "winding".
+        stopping: relative change of the gap at which the paper stops its iteration.
         material_hopping: t of the estimate in tesla; this and the rest belong to it.
         material_exchange: tm.
         material_rashba: tso.
@@ -62,6 +71,13 @@ class Parameters:
     shape: tuple[int, int] = (30, 25)
     winding: tuple[int, int] = (1, 0)
     attraction: float = 5.0
+    wall_shape: tuple[int, int] = (50, 20)
+    wall_winding: int = 1
+    wall_width: float = 4.0
+    wall_range: tuple[float, float] = (0.2, 0.8)
+    wall_tilt: float = 0.0
+    wall_closing: str = "return"
+    stopping: float = 1e-5
     material_hopping: str = "0.05 eV"
     material_exchange: str = "0.037 eV"
     material_rashba: str = "1.3 meV"
@@ -86,6 +102,10 @@ class Sizes:
         cutoff: of the continuum, 1/a; the differences of Figs. 1 and 2 converge as its inverse square.
         materials: values of tm up to that of the estimate in tesla.
         material_cutoff: of those below it; the estimate itself has `cutoff`.
+        real_angles: of the Neel vector in real space in Figs. 2c and 2d, a divisor of `angles`.
+        polar: steps of theta from 0 to pi in Fig. 3a, even; phi has as many to pi.
+        positions: of the wall in Fig. 3c, 1 more than a multiple of 3.
+        wall_angles: of the Neel vector in the wall in Fig. 3d, a multiple of 8.
     """
 
     curve: int
@@ -97,10 +117,26 @@ class Sizes:
     cutoff: float
     materials: int
     material_cutoff: float
+    real_angles: int
+    polar: int
+    positions: int
+    wall_angles: int
 
 
 QUICK = Sizes(
-    curve=21, exchanges=11, angles=48, mesh=128, order=8, resolution=6.0, cutoff=20.0, materials=9, material_cutoff=5.0
+    curve=21,
+    exchanges=11,
+    angles=48,
+    mesh=128,
+    order=8,
+    resolution=6.0,
+    cutoff=20.0,
+    materials=9,
+    material_cutoff=5.0,
+    real_angles=12,
+    polar=12,
+    positions=16,
+    wall_angles=16,
 )
 FULL = Sizes(
     curve=81,
@@ -112,6 +148,10 @@ FULL = Sizes(
     cutoff=40.0,
     materials=24,
     material_cutoff=20.0,
+    real_angles=36,
+    polar=36,
+    positions=61,
+    wall_angles=48,
 )
 
 
@@ -144,6 +184,28 @@ def in_continuum(parameters: Parameters, sizes: Sizes, altermagnet: Any = None) 
     return UniformBdG(model(parameters, altermagnet), mesh=mesh, dispersion="continuum", **state)
 
 
+def turns(count: int, planes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Angles of a full turn in `count` steps, first and last included, and n in every plane, `(planes, angles, 3)`."""
+    angle = np.linspace(0.0, 2 * np.pi, count + 1)
+    axes = [[DIRECTIONS[axis] for axis in plane] for plane in planes]
+    return angle, np.stack([np.outer(np.cos(angle), a) + np.outer(np.sin(angle), b) for a, b in axes])
+
+
+def and_x(n: np.ndarray) -> np.ndarray:
+    """All directions in a row and, last, n along x: the reference of the free energies."""
+    return np.concatenate([n.reshape(-1, 3), X[None]])
+
+
+def relative(energy: Any, n: np.ndarray) -> np.ndarray:
+    """Energies of `and_x(n)` relative to the last of them, in the shape of n."""
+    return np.asarray(energy[:-1] - energy[-1]).reshape(n.shape[:-1])
+
+
+def as_arrays(data: Data) -> Data:
+    """All values as NumPy arrays."""
+    return {name: np.asarray(value) for name, value in data.items()}
+
+
 def first_orders(parameters: Parameters, q: Any, n: Any, altermagnet: Any = None) -> np.ndarray:
     """F(n) - F(x) of Eqs. 8 and 9, for q `(..., 2)` and n `(..., 3)`."""
     expansion = gradient_expansion(model(parameters, altermagnet), gap(parameters), temperature(parameters))
@@ -173,45 +235,11 @@ def figure_2b(parameters: Parameters, sizes: Sizes) -> Data:
     return _rotations(parameters, sizes, ("zx", "zy"), parameters.momentum_2b)
 
 
-def figure_2cd(parameters: Parameters, sizes: Sizes) -> Data:
-    """Figs. 2c and 2d: the same on the finite lattice, in momentum space, with the self-consistent gap.
-
-    `inserted` is Eq. 2 at one gap for all directions, the self-consistent one of n along x; `caption` the same at the
-    gap of the caption. `literal` inserts the gap of every direction into Eq. 2, which leaves |gap|^2/Vs out.
-    """
-    planes = ("xy", "zx")
-    angle, n = _turns(sizes, planes)
-    q = pair_momentum(parameters.shape, parameters.winding)
-
-    def lattice(winding=parameters.winding, **pairing):
-        state = {"temperature": temperature(parameters), **pairing}
-        return UniformBdG.of_lattice(model(parameters), parameters.shape, winding, **state)
-
-    found = lattice(attraction=parameters.attraction).solve(q, _and_x(n))
-    at_rest = lattice((0, 0), attraction=parameters.attraction).solve(0 * q, _and_x(n))
-    fixed = [lattice(gap=value).free_energy(q, _and_x(n)) for value in (found.gap[-1], gap(parameters))]
-    curves = {"self_consistent": found.free_energy, "inserted": fixed[0], "caption": fixed[1]}
-    curves["literal"] = found.free_energy - found.gap**2 / parameters.attraction
-    return _numpy(
-        {
-            "angle": angle,
-            "planes": planes,
-            **{name: _relative(energy, n) for name, energy in curves.items()},
-            "gap": found.gap[:-1].reshape(n.shape[:-1]),
-            "inserted_gap": found.gap[-1],
-            "resting_gap": at_rest.gap[-1],
-            "caption_gap": gap(parameters),
-            "attraction": parameters.attraction,
-            "momentum": q[0],
-        }
-    )
-
-
 def supercurrent(parameters: Parameters, sizes: Sizes) -> Data:
     """Text below Eq. 2, "Js = nu_s q": the current on the lattice, along and across q, for three directions of n."""
     momentum, q = _momenta(parameters, sizes)
     superconductor = on_lattice(parameters, sizes)
-    return _numpy(
+    return as_arrays(
         {
             "momentum": momentum,
             "directions": tuple(DIRECTIONS),
@@ -237,7 +265,7 @@ def material(parameters: Parameters, sizes: Sizes) -> Data:
     lattice = _odd_parts(m, sizes)[0]
     first_order = momentum * top * _material_gamma(m)
     hopping = to_si(parameters.material_hopping, "energy")
-    return _numpy(
+    return as_arrays(
         {
             "exchange": exchange,
             "odd": [*odd, estimate],
@@ -306,32 +334,16 @@ def _direction_energies(parameters, sizes, direction, exchange_momentum):
         data |= {name: energy[:, 0] - energy[:, 1], f"exchange_{name}": sweep[:, 0] - sweep[:, 1]}
     data["analytic"] = first_orders(parameters, q, n[0])
     data["exchange_analytic"] = [first_orders(parameters, at, n[0], tm) for tm in exchange]
-    return _numpy(data)
+    return as_arrays(data)
 
 
 def _rotations(parameters, sizes, planes, momentum):
-    angle, n = _turns(sizes, planes)
+    angle, n = turns(sizes.angles, planes)
     q = np.array([momentum, 0.0])
     data = {"angle": angle, "planes": planes, "momentum": momentum}
     for name, build in (("lattice", on_lattice), ("continuum", in_continuum)):
-        data[name] = _relative(build(parameters, sizes).free_energy(q, _and_x(n)), n)
-    return _numpy(data | {"analytic": first_orders(parameters, q, n)})
-
-
-def _turns(sizes, planes):
-    """Angles of a full turn, first and last included, and n in every plane, `(planes, angles, 3)`."""
-    angle = np.linspace(0.0, 2 * np.pi, sizes.angles + 1)
-    axes = [(DIRECTIONS[first], DIRECTIONS[second]) for first, second in planes]
-    return angle, np.stack([np.outer(np.cos(angle), a) + np.outer(np.sin(angle), b) for a, b in axes])
-
-
-def _and_x(n):
-    """All directions in a row and, last, n along x: the reference of the free energies."""
-    return np.concatenate([n.reshape(-1, 3), X[None]])
-
-
-def _relative(energy, n):
-    return (energy[:-1] - energy[-1]).reshape(n.shape[:-1])
+        data[name] = relative(build(parameters, sizes).free_energy(q, and_x(n)), n)
+    return as_arrays(data | {"analytic": first_orders(parameters, q, n)})
 
 
 def _momenta(parameters, sizes):
@@ -356,16 +368,13 @@ def _continuum_mesh(parameters, sizes):
     )
 
 
-def _numpy(data):
-    return {name: np.asarray(value) for name, value in data.items()}
-
-
 FIGURES = (
     Figure("figure_1c", "Vakili 2026, Fig. 1c: uniaxial anisotropy", figure_1c, plot.direction_energies, seconds=8),
     Figure("figure_1d", "Vakili 2026, Fig. 1d: Neel field", figure_1d, plot.direction_energies, seconds=3),
     Figure("figure_2a", "Vakili 2026, Fig. 2a: rotation of the Neel vector in the plane", figure_2a, plot.rotations, 4),
     Figure("figure_2b", "Vakili 2026, Fig. 2b: rotation out of the plane", figure_2b, plot.rotations, seconds=6),
-    Figure("figure_2cd", "Vakili 2026, Figs. 2c and 2d: self-consistent gap", figure_2cd, plot.gap_rotations, 8),
+)
+TEXTS = (
     Figure("supercurrent", "Vakili 2026, text: supercurrent", supercurrent, plot.currents, seconds=3),
     Figure("material", "Vakili 2026, text: estimate for a material", material, plot.exchange_estimate, seconds=28),
 )
