@@ -89,6 +89,7 @@ class LatticeBdG(eqx.Module):
     twist: Float[Array, "2"]
     boundary_phase: Float[Array, "2"]
     expansion: Poles
+    widest: Float[Array, ""]
     shape: tuple[int, int] = eqx.field(static=True)
     boundary: tuple[str, str] = eqx.field(static=True)
     bond_average: str = eqx.field(static=True)
@@ -127,7 +128,7 @@ class LatticeBdG(eqx.Module):
         self.bond_average = bond_average
         self.poles = check_poles(poles)
         self.turns = half_turns(self.boundary_phase, self.winding, self.boundary)
-        self.expansion = self._expansion()
+        self.widest, self.expansion = self._expansion()
         known = concrete(self.temperature / self.model.hopping)
         self.refined = known is None or bool(known < REFINED)
 
@@ -211,7 +212,7 @@ class LatticeBdG(eqx.Module):
     def _fields(self, gap, n):
         """Gap `(2, nx, ny)`, n `(nx, ny, 3)` and the maps `(nx, ny)`, with sides of length 1 where nothing varies."""
         n = with_sides("n", check_direction(n), (*self.shape, 3))
-        gap = gap_pair(gap, self.shape)
+        gap = self._checked(gap_pair(gap, self.shape))
         arrays = [gap, n, *(with_sides("map", a[..., None], (*self.shape, 1)) for a in self._maps())]
         for axis, (sites, turns) in enumerate(zip(self.shape, self.turns, strict=True)):
             if turns is not None and sites > 1 and all(is_uniform(a, axis) for a in arrays):
@@ -220,6 +221,27 @@ class LatticeBdG(eqx.Module):
                 arrays = [jnp.broadcast_to(a, (*a.shape[:axis], sites, *a.shape[axis + 1 :])) for a in arrays]
         gap, n, attraction, potential = arrays
         return jnp.moveaxis(gap, -1, 0), n, attraction[..., 0], potential[..., 0]
+
+    def _checked(self, gap):
+        """The gap; refused if it, or a parameter changed after construction, leaves what poles and sides hold for."""
+        # of known numbers it is known inside jit too
+        with jax.ensure_compile_time_eval():
+            most = jnp.max(self.attraction) / 2
+            antiperiodic = (1 - jnp.cos(self._closing_phase())) / 2
+            stale = self.window > self.widest * (1 + 1e-9)
+            for axis, turns in enumerate(self.turns):
+                stale = stale if turns is None else stale | (jnp.abs(antiperiodic[axis] - turns) > 1e-9)
+        known = concrete(gap)
+        if known is not None and not traced(most):
+            largest = np.sqrt((known**2).sum(axis=-1).max())
+            if largest > float(most) * (1 + 1e-9):
+                raise ValueError(f"gap must be at most half the attraction, {float(most):g}, got {largest:g}")
+        message = "a LatticeBdG keeps its temperature, bands and closing phases: construct a new one for others"
+        if traced(stale):
+            return eqx.error_if(gap, stale, message)
+        if stale:
+            raise ValueError(message)
+        return gap
 
     def _maps(self):
         return (a if a.ndim else a[None, None] for a in (self.attraction, self.potential))
@@ -276,7 +298,7 @@ class LatticeBdG(eqx.Module):
                 f"poles must be at least {least} at this temperature, got {self.poles}: tanh would be off by "
                 f"{error_bound(float(window), self.poles):.0e}; {enough} give 1e-10"
             )
-        return tanh_poles(window, self.poles)
+        return jnp.asarray(window), tanh_poles(window, self.poles)
 
 
 class LatticeEnergy(FreeEnergy):
