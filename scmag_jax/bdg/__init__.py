@@ -4,7 +4,7 @@ from .expansion import GradientExpansion as GradientExpansion
 from .expansion import gradient_expansion as gradient_expansion
 from .graded import graded_mesh as graded_mesh
 from .lattice import LatticeBdG as LatticeBdG
-from .lattice import LatticeEnergy as LatticeEnergy
+from .lattice_energy import LatticeEnergy as LatticeEnergy
 from .lattice_state import LatticeObservables as LatticeObservables
 from .lattice_state import LatticeState as LatticeState
 from .model import Altermagnet as Altermagnet

@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._checks import concrete, grid_shape, positive, require_double, traced, with_shape
-from ..energy import FreeEnergy
 from ..numerics.blocks import log_determinants
 from ..numerics.poles import LARGEST_WINDOW, Poles, error_bound, poles_needed, tanh_poles
 from ..solution import RESULTS
@@ -299,50 +298,6 @@ class LatticeBdG(eqx.Module):
                 f"{error_bound(float(window), self.poles):.0e}; {enough} give 1e-10"
             )
         return jnp.asarray(window), tanh_poles(window, self.poles)
-
-
-class LatticeEnergy(FreeEnergy):
-    """Free energy of a Neel texture: F of a `LatticeBdG` at the self-consistent gap, which it solves for.
-
-    Its derivative is the Neel field at that gap (the gap is stationary); second derivatives contain the response of the
-    gap. The texture has shape `(Lx, Ly, 3)`; one of shape `(Lx, 1, 3)` does not vary along y, costs little, and gives
-    the energy of the whole lattice all the same. Where no gap is found it raises.
-
-    Args:
-        lattice: the superconductor.
-        start: a gap to start from, `(Lx, Ly)` or a number: that of a similar texture saves steps.
-        tolerance: of the gap, as `LatticeBdG.solve`; an error of the gap counts squared in the energy, but not in
-            fields: they want it below the tolerance of a relaxation.
-        max_steps: likewise.
-
-    Raises:
-        ValueError: a lattice that is none, or as `LatticeBdG.solve`.
-
-    Example:
-        >>> lattice = LatticeBdG(Altermagnet(0.05, 0.2, 0.2), (8, 6), attraction=5.0, temperature=0.0113379)
-        >>> F = LatticeEnergy(lattice)
-        >>> x, _, z = jnp.eye(3)[:, None, None]
-        >>> print(F(z) < F(x))  # z is the easy axis
-        True
-    """
-
-    lattice: LatticeBdG
-    start: Float[Array, "nx ny 2"] | None
-    tolerance: Float[Array, ""]
-    max_steps: Any
-
-    def __init__(self, lattice: LatticeBdG, *, start: Any = None, tolerance: Any = 1e-9, max_steps: Any = 100):
-        if not isinstance(lattice, LatticeBdG):
-            raise ValueError(f"lattice must be a LatticeBdG, got {type(lattice).__name__}")
-        self.lattice = lattice
-        self.start = None if start is None else gap_pair(start, lattice.shape)
-        self.tolerance, self.max_steps = check_steps(tolerance, max_steps)
-
-    def __call__(self, moments: Float[Array, "Lx Ly 3"]) -> Float[Array, ""]:
-        """F of one texture."""
-        start = None if self.start is None else jax.lax.complex(self.start[..., 0], self.start[..., 1])
-        found = self.lattice.solve(moments, gap=start, tolerance=self.tolerance, max_steps=self.max_steps)
-        return found.free_energy
 
 
 # --- what is compiled
