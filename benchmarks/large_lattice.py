@@ -102,7 +102,7 @@ def main() -> int:
     path = given.output / f"lattice-{given.side}x{given.side}-{harness.device_and_date()}"
     harness.write_whole(path.with_suffix(".json"), (json.dumps(record, indent=2) + "\n").encode())
     fields = {name: np.asarray(getattr(state, name)) for name in ("gap", "free_energy", "neel_field", "current")}
-    harness.write_whole(path.with_suffix(".npz"), _npz(parameters=json.dumps(parameters), n=np.asarray(n), **fields))
+    harness.write_whole(path.with_suffix(".npz"), _npz(parameters=json.dumps(parameters), **fields))
     unfinished.unlink()
     print(f"F = {float(state.free_energy):.10f}, written to {path}.npz and .json")
     return 0
