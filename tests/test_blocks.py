@@ -121,9 +121,9 @@ def test_gradients(shape, random):
         np.testing.assert_allclose(found.sum(), first(point, tangent), rtol=0, atol=1e-13 * np.abs(found).sum())
 
 
-@pytest.mark.parametrize("shape", [(2, 2, 2), (5, 3, 2)], ids=str)
-def test_second_derivatives(shape, random):
+def test_second_derivatives(random):
     # forward over reverse and reverse over reverse, by A, w and r together: the inverse squared, 1e-12
+    shape = (5, 3, 2)
     point, one, other = (couplings_of(shape, random), W, R), direction(shape, random), direction(shape, random)
 
     def products(point, one):
