@@ -11,7 +11,6 @@ from jaxtyping import Array, Float
 from .._checks import concrete, grid_shape, positive, require_double, traced, with_shape
 from ..numerics.blocks import log_determinants
 from ..numerics.poles import LARGEST_WINDOW, Poles, error_bound, poles_needed, tanh_poles
-from ..solution import RESULTS
 from .bonds import Fields, majorana_bonds, slices
 from .lattice_state import LatticeObservables, LatticeState
 from .model import Altermagnet, check_direction, check_model
@@ -334,13 +333,11 @@ def _observables(lattice, gap, n, attraction, potential):
 def _solve(lattice, start, fields, tolerance, max_steps, throw):
     n, attraction, potential = fields
     periodic = tuple(side == "periodic" for side in lattice.boundary)
-    found = self_consistent(_measure, periodic, attraction, (lattice, n, potential), start, tolerance, max_steps)
+    parameters = (lattice, n, potential)
+    found = self_consistent(_measure, periodic, throw, attraction, parameters, start, tolerance, max_steps)
     result = result_of(found, attraction, tolerance)
-    gap, energy = found.gap, found.energy
-    if throw:
-        gap, energy = result.error_if((gap, energy), result != RESULTS.successful)
     stats = {"steps": found.steps, "residual": found.residual}
-    named = _named(lattice, gap, n, energy, found.observables)
+    named = _named(lattice, found.gap, n, found.energy, found.observables)
     return LatticeState(result=result, stats=stats, history=None, **named)
 
 

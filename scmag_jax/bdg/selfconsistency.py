@@ -24,6 +24,8 @@ from ..solution import RESULTS
 
 MODULUS = 0.75  # the multiplier of a uniform change of the modulus, typically
 COLLAPSED = 1e-7  # of the attraction: a gap below it counts as none
+FLOOR = -40.0  # of the logarithm of a modulus
+LONGEST = 1.0  # change of the logarithm of a modulus, or of a phase, in a step
 LINEAR_TOLERANCE = 1e-12  # of the linear equations behind implicit derivatives
 WORST_LINEAR = 1e-6
 LINEAR_STEPS = 500
@@ -90,10 +92,11 @@ class SelfConsistent(NamedTuple):
     steps: Any
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
 def self_consistent(
     measure: Callable,
     periodic: tuple[bool, ...],
+    throw: bool,
     attraction: Float[Array, "nx ny"],
     parameters: Any,
     start: Float[Array, "2 nx ny"],
@@ -109,6 +112,7 @@ def self_consistent(
     Args:
         measure: `(gap, attraction, parameters)` -> F, S and other observables; a function that closes over no array.
         periodic: whether the sides are.
+        throw: raise if it did not converge, also where only a derivative is used.
         attraction: V of every site; zero where there is no pairing.
         parameters: a pytree of arrays.
         start: first gap, real and imaginary part.
@@ -118,36 +122,48 @@ def self_consistent(
     shape = attraction.shape
     undo = preconditioner(shape, periodic)
     paired = attraction > 0
+    # no |S| exceeds 1/2, so that no solution lies above; where nothing is paired the logarithm stays at its floor
+    highest = jnp.where(paired, jnp.log(jnp.where(paired, attraction, 1.0) / 2), FLOOR)
 
     def gap_of(x):
-        modulus, phase = x.reshape(2, *shape)
+        logarithm, phase = x.reshape(2, *shape)
+        modulus = jnp.where(paired, jnp.exp(jnp.minimum(logarithm, highest)), 0.0)
         return modulus[None] * jnp.stack([jnp.cos(phase), jnp.sin(phase)])
 
     def evaluate(x):
         gap = gap_of(x)
         energy, amplitude, observables = measure(gap, attraction, parameters)
-        target, modulus = attraction[None] * amplitude, x.reshape(2, *shape)[0]
-        largest = jnp.max(jnp.abs(modulus))
+        target, modulus = attraction[None] * amplitude, _modulus(gap)
+        largest = jnp.max(modulus)
         residual = jnp.max(_modulus(target - gap)) / jnp.where(largest > 0, largest, 1.0)
-        # in the frame of the gap: along it the modulus changes, across it the phase
+        # the logarithm of the modulus and the phase: what is small stays small, and does not run to the root D = 0
         along = gap[0] * target[0] + gap[1] * target[1]
         across = gap[0] * target[1] - gap[1] * target[0]
-        there = (gap != 0).any(axis=0)
-        turn = jnp.where(there, jnp.arctan2(across, jnp.where(there, along, 1.0)), 0.0)
-        step = undo(jnp.stack([jnp.where(modulus < 0, -1.0, 1.0) * _modulus(target) - modulus, turn]))
+        ratio = _modulus(target) / jnp.where(modulus > 0, modulus, 1.0)
+        grow = jnp.log(jnp.clip(ratio, jnp.exp(-LONGEST), jnp.exp(LONGEST)))
+        grow = jnp.where(x.reshape(2, *shape)[0] > highest, jnp.minimum(grow, 0.0), grow)
+        turn = jnp.arctan2(across, jnp.where((along == 0) & (across == 0), 1.0, along))
+        step = undo(jnp.where(paired[None], jnp.stack([grow, turn]), 0.0))
         step = jnp.where(paired[None], step, 0.0)
-        residual = jnp.where(largest > COLLAPSED * jnp.max(attraction), residual, 0.0)
+        # a gap that is none ends it, a number that is none does not count as that
+        residual = jnp.where(largest <= COLLAPSED * jnp.max(attraction), 0.0, residual)
         return step.ravel(), residual, (energy, amplitude, observables)
 
-    x = jnp.stack([_modulus(start), jnp.arctan2(start[1], start[0])])
-    found = anderson(evaluate, jnp.where(paired[None], x, 0.0).ravel(), tolerance, max_steps)
+    modulus = _modulus(start)
+    logarithm = jnp.log(jnp.where(paired & (modulus > 0), modulus, jnp.exp(FLOOR)))
+    x = jnp.stack([jnp.minimum(logarithm, highest), jnp.arctan2(start[1], start[0])])
+    found = anderson(evaluate, x.ravel(), tolerance, max_steps, longest=LONGEST)
     energy, amplitude, observables = found.other
-    return SelfConsistent(gap_of(found.x), energy, amplitude, observables, found.residual, found.steps)
+    answer = SelfConsistent(gap_of(found.x), energy, amplitude, observables, found.residual, found.steps)
+    if throw:
+        result = result_of(answer, attraction, tolerance)
+        answer = result.error_if(answer, result != RESULTS.successful)
+    return answer
 
 
 @self_consistent.defjvp
-def _self_consistent_jvp(measure, periodic, primals, tangents):
-    found = self_consistent(measure, periodic, *primals)
+def _self_consistent_jvp(measure, periodic, throw, primals, tangents):
+    found = self_consistent(measure, periodic, throw, *primals)
     attraction, parameters, *_ = primals
     of_attraction, of_parameters = tangents[:2]
     # at sites without pairing D is zero and stays so
@@ -180,7 +196,7 @@ def _self_consistent_jvp(measure, periodic, primals, tangents):
 
 def result_of(found: SelfConsistent, attraction: Float[Array, "nx ny"], tolerance: Any) -> Any:
     """How the iteration ended, a member of `RESULTS`."""
-    collapsed = jnp.max(jnp.abs(found.gap)) <= COLLAPSED * jnp.max(attraction)
+    collapsed = jnp.max(_modulus(found.gap)) <= COLLAPSED * jnp.max(attraction)
     result = RESULTS.where(found.residual <= tolerance, RESULTS.successful, RESULTS.max_steps_reached)
     result = RESULTS.where(collapsed, RESULTS.gap_collapsed, result)
     return RESULTS.where(jnp.isfinite(found.residual), result, RESULTS.nonfinite)
@@ -217,4 +233,4 @@ def _solve_linear(matrix, right, gap, attraction, undo):
 
 def _modulus(pair):
     square = jnp.sum(pair**2, axis=0)
-    return jnp.sqrt(jnp.where(square > 0, square, 0.0))
+    return jnp.where(square == 0, 0.0, jnp.sqrt(jnp.where(square == 0, 1.0, square)))  # with a derivative at zero

@@ -44,6 +44,7 @@ def anderson(
     tolerance: Any,
     max_steps: Any,
     memory: int = 12,
+    longest: float = float("inf"),
 ) -> FixedPoint:
     """Iterate `x -> x + f(x)` to `f = 0`, each step corrected by those before it.
 
@@ -58,6 +59,7 @@ def anderson(
         tolerance: of the residual.
         max_steps: evaluations.
         memory: steps that are remembered.
+        longest: bound of the change of any component of x in a step.
 
     Example:
         >>> A = jnp.array([[0.9, 0.3], [0.0, 0.5]])
@@ -78,6 +80,7 @@ def anderson(
 
     def advance(state):
         move = state.step - _combination(state)
+        move = move / jnp.maximum(1.0, jnp.max(jnp.abs(move)) / longest)
         x = state.found.x + move
         step, residual, other = evaluate(x)
         slot = state.filled % memory
