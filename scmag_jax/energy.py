@@ -42,6 +42,15 @@ class FreeEnergy(eqx.Module):
             return self
         return _Sum(_terms(other) + _terms(self))
 
+    def __sub__(self, other: Any) -> "FreeEnergy":
+        return self + (-1.0) * _Sum(_terms(other))
+
+    def __neg__(self) -> "FreeEnergy":
+        return -1.0 * self
+
+    def __truediv__(self, factor: Any) -> "FreeEnergy":
+        return (1.0 / with_shape("factor", factor, ())) * self
+
     def __mul__(self, factor: Any) -> "FreeEnergy":
         return _Scaled(with_shape("factor", factor, ()), self)
 

@@ -18,6 +18,7 @@ from .selfconsistency import result_of, self_consistent
 from .sites import (
     check_attraction,
     check_boundary,
+    check_open_sides,
     check_poles,
     check_steps,
     check_winding,
@@ -51,15 +52,17 @@ class LatticeBdG(eqx.Module):
     at for that; traced ones tell it by a side of length 1, as a texture of shape `(Lx, 1, 3)` that does not vary along
     y. All routes give the same number; the gap is then sought among those that do not vary along such a side either.
 
-    Methods compile at their first call, for seconds, and not again for the same shapes. `jax.vmap` works, and its
-    memory grows with the batch; `jax.lax.map` keeps it bounded.
+    Methods compile at their first call, for some ten seconds on two cores (derivatives of what was solved for: up to a
+    minute), and not again for the same shapes. `jax.vmap` works, and its memory grows with the batch; `jax.lax.map`
+    keeps it bounded. A lattice whose winding or boundary phase is traced is not Fourier transformed along that side.
 
     Args:
         model: the normal state.
         shape: sites along x and y.
         attraction: V of `-V n_up n_down`, a number or one a site, `(Lx, Ly)`; zero where there is no pairing.
         temperature: k_B T, positive.
-        winding: turns of the phase of D around the lattice, two whole numbers.
+        winding: turns of the phase of D around the lattice, two whole numbers; 0 along an open side, where they would
+            be no more than a choice of gauge.
         twist: more momentum of the Cooper pairs, `(2,)`, any.
         boundary_phase: of an electron's hop across the last bond of a side, `(2,)`; a winding w adds `-pi w`, so that
             electrons are periodic.
@@ -111,24 +114,25 @@ class LatticeBdG(eqx.Module):
         poles: int = 20,
     ):
         check_model(model)
-        self.model = model
         self.shape = grid_shape("shape", shape)
-        self.temperature = positive("temperature", temperature)
-        require_double("LatticeBdG", self.temperature.dtype)
-        self.attraction = check_attraction(attraction, self.shape)
-        self.potential = site_map("potential", potential, self.shape)
-        self.winding = check_winding(winding)
-        self.twist = with_shape("twist", twist, (2,))
-        self.boundary_phase = with_shape("boundary_phase", boundary_phase, (2,))
+        # what is known stays known inside jit only in the form in which it came
+        self.refined = not _is_warm(temperature, model.hopping)
+        temperature = positive("temperature", temperature)
+        require_double("LatticeBdG", jnp.zeros(()).dtype)
+        self.model, self.temperature = jax.tree.map(_double, (model, temperature))
+        self.attraction = _double(check_attraction(attraction, self.shape))
+        self.potential = _double(site_map("potential", potential, self.shape))
+        self.winding = _double(with_shape("winding", winding, (2,)))
+        self.twist = _double(with_shape("twist", twist, (2,)))
+        self.boundary_phase = _double(with_shape("boundary_phase", boundary_phase, (2,)))
         self.boundary = check_boundary(boundary)
+        check_open_sides(self.boundary, check_winding(winding))
+        self.turns = half_turns(boundary_phase, winding, self.boundary)
         if bond_average not in ("mean", "site"):
             raise ValueError(f'bond_average must be "mean" or "site", got {bond_average!r}')
         self.bond_average = bond_average
         self.poles = check_poles(poles)
-        self.turns = half_turns(self.boundary_phase, self.winding, self.boundary)
         self.widest, self.expansion = self._expansion()
-        known = concrete(self.temperature / self.model.hopping)
-        self.refined = known is None or bool(known < REFINED)
 
     @property
     def momentum(self) -> Float[Array, "2"]:
@@ -147,7 +151,8 @@ class LatticeBdG(eqx.Module):
         Differentiable in both; in JAX's convention `-conj(jax.grad(F)(gap)) / 2 = S - D / V`.
 
         Args:
-            gap: D, complex or real, `(Lx, Ly)`; sides of length 1 and numbers stand for gaps that do not vary.
+            gap: D, complex or real, `(Lx, Ly)`; sides of length 1 and numbers stand for gaps that do not vary. At most
+                V / 2, which the poles are made for (traced ones are not checked); zero where there is no pairing.
             n: Neel vectors, `(Lx, Ly, 3)`, likewise; of unit length (traced ones are not checked).
 
         Raises:
@@ -209,15 +214,16 @@ class LatticeBdG(eqx.Module):
 
     def _fields(self, gap, n):
         """Gap `(2, nx, ny)`, n `(nx, ny, 3)` and the maps `(nx, ny)`, with sides of length 1 where nothing varies."""
-        n = with_sides("n", check_direction(n), (*self.shape, 3))
-        gap = self._checked(gap_pair(gap, self.shape))
-        arrays = [gap, n, *(with_sides("map", a[..., None], (*self.shape, 1)) for a in self._maps())]
+        n = _double(with_sides("n", check_direction(n), self.shape, (3,)))
+        gap = self._checked(_double(gap_pair(gap, self.shape)))
+        arrays = [gap, n, *(a.reshape(*(a.shape or (1, 1)), 1) for a in (self.attraction, self.potential))]
         for axis, (sites, turns) in enumerate(zip(self.shape, self.turns, strict=True)):
             if turns is not None and sites > 1 and all(is_uniform(a, axis) for a in arrays):
                 arrays = [jax.lax.slice_in_dim(a, 0, 1, axis=axis) for a in arrays]
             else:
                 arrays = [jnp.broadcast_to(a, (*a.shape[:axis], sites, *a.shape[axis + 1 :])) for a in arrays]
         gap, n, attraction, potential = arrays
+        gap = jnp.where(attraction > 0, gap, 0.0)  # no pairing, no gap: |D|^2 / V would be infinite
         return jnp.moveaxis(gap, -1, 0), n, attraction[..., 0], potential[..., 0]
 
     def _checked(self, gap):
@@ -241,14 +247,16 @@ class LatticeBdG(eqx.Module):
             raise ValueError(message)
         return gap
 
-    def _maps(self):
-        return (a if a.ndim else a[None, None] for a in (self.attraction, self.potential))
-
     # --- the functional
 
     def _multiplicity(self, side):
         """Sites that one of the given shape stands for."""
         return self.shape[0] // side[0] * (self.shape[1] // side[1])
+
+    def _cuts(self):
+        """Places to cut the lattice across each side."""
+        sides = zip(self.shape, self.boundary, strict=True)
+        return [max(1, sites - 1) if kind == "open" else sites for sites, kind in sides]
 
     def _bonds(self, fields):
         """Blocks of A."""
@@ -297,6 +305,18 @@ class LatticeBdG(eqx.Module):
                 f"{error_bound(float(window), self.poles):.0e}; {enough} give 1e-10"
             )
         return jnp.asarray(window), tanh_poles(window, self.poles)
+
+
+def _double(array):
+    return array.astype(float)
+
+
+def _is_warm(temperature, hopping):
+    """Whether the temperature is known to be high enough for inverses as they are."""
+    temperature, hopping = concrete(temperature), concrete(hopping)
+    if temperature is None or hopping is None or temperature.dtype.kind not in "fiu":
+        return False
+    return bool((temperature >= REFINED * hopping).all())
 
 
 # --- what is compiled
@@ -351,7 +371,7 @@ def _named(lattice, gap, n, energy, slopes):
         "neel_field": -slopes.neel,
         "torque": -jnp.cross(n, slopes.neel),
         "bond_current": slopes.phase,
-        "current": jnp.sum(slopes.phase, axis=(0, 1)) / jnp.asarray(lattice.shape, n.dtype),
+        "current": jnp.sum(slopes.phase, axis=(0, 1)) / jnp.asarray(lattice._cuts(), n.dtype),
         # F is without Tr h / 2, the sum of potential - mu + 4t
         "density": slopes.potential + 1,
     }

@@ -15,7 +15,9 @@ class LatticeEnergy(FreeEnergy):
 
     Its derivative is the Neel field at that gap (the gap is stationary); second derivatives contain the response of the
     gap. The texture has shape `(Lx, Ly, 3)`; one of shape `(Lx, 1, 3)` does not vary along y, costs little, and gives
-    the energy of the whole lattice all the same. Where no gap is found it raises.
+    the energy of the whole lattice all the same: then energies of the texture alone have to be taken Ly times, as in
+    `LatticeEnergy(lattice) + Ly * Exchange(stiffness)`, and a field is that of Ly sites. Where no gap is found it
+    raises, and so do its derivatives.
 
     Args:
         lattice: the superconductor.

@@ -17,8 +17,8 @@ class LatticeObservables(eqx.Module):
         neel_field: `-dF/dn` of every site, n unconstrained, `(Lx, Ly, 3)`.
         torque: `n x neel_field`, `(Lx, Ly, 3)`.
         bond_current: from a site to the next along x and along y, `(Lx, Ly, 2)`, in e / hbar times the energy unit.
-        current: through a cut across x and a cut across y, averaged over the cuts, `(2,)`. The sum of all bond currents
-            along x is `2 dF/dq_x`, and Lx times this.
+        current: through a cut across x and a cut across y, averaged over the cuts, `(2,)`: Lx of them, one less on an
+            open side. The sum of all bond currents along x is `2 dF/dq_x`.
         density: electrons on a site, `(Lx, Ly)`.
     """
 

@@ -20,12 +20,15 @@ def is_uniform(array, axis):
     return array.shape[axis] == 1 or (known is not None and bool((known == known.take([0], axis)).all()))
 
 
-def with_sides(name, array, shape):
-    """The array with its two sides, of the lattice's length or 1."""
-    array = array.reshape(*[1] * (len(shape) - array.ndim), *array.shape)
-    if array.ndim != len(shape) or any(a not in (1, b) for a, b in zip(array.shape, shape, strict=True)):
+def with_sides(name, array, shape, inner=()):
+    """The array with its two sides, each of the lattice's length or 1, and the axes of `inner`; numbers have none."""
+    if array.shape == inner:
+        return array.reshape(1, 1, *inner)
+    sides = array.shape[:2]
+    if array.ndim != 2 + len(inner) or any(a not in (1, b) for a, b in zip(sides, shape, strict=True)):
+        wanted = (*shape, *inner)
         raise ValueError(
-            f"{name} must have shape {shape}, or 1 for a side along which it does not vary, got {array.shape}"
+            f"{name} must have shape {wanted}, with 1 for sides along which it does not vary, got {array.shape}"
         )
     return array
 
@@ -35,18 +38,16 @@ def gap_pair(gap, shape):
     try:
         gap = jnp.asarray(gap)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"gap must be a number or an array of numbers, got {gap!r}") from error
+        raise ValueError(f"gap must be a number or an array of numbers, got a {type(gap).__name__}") from error
+    gap = with_sides("gap", gap, shape)
     real = real_array("gap", gap.real)
-    pair = jnp.stack([real, real_array("gap", gap.imag)] if jnp.iscomplexobj(gap) else [real, 0 * real], axis=-1)
-    return with_sides("gap", pair[..., None], (*shape, 2, 1))[..., 0]
+    return jnp.stack([real, real_array("gap", gap.imag) if jnp.iscomplexobj(gap) else 0 * real], axis=-1)
 
 
 def site_map(name, value, shape):
     """A number, or one a site, with its two sides."""
     value = real_array(name, value)
-    if value.ndim == 0:
-        return value
-    return with_sides(name, value, shape)
+    return value if value.ndim == 0 else with_sides(name, value, shape)
 
 
 def check_attraction(attraction, shape):
@@ -63,8 +64,8 @@ def check_attraction(attraction, shape):
 
 
 def check_winding(winding):
-    """Two whole numbers."""
-    winding = with_shape("winding", winding, (2,))
+    """Two whole numbers, as they came."""
+    with_shape("winding", winding, (2,))
     known = concrete(winding)
     if known is not None and (known != np.round(known)).any():
         raise ValueError(f"winding must be two whole numbers, got {known.tolist()}; a twist may be any momentum")
@@ -73,9 +74,17 @@ def check_winding(winding):
 
 def check_boundary(boundary):
     """The kinds of both sides."""
-    if isinstance(boundary, str) or len(tuple(boundary)) != 2 or not set(boundary) <= set(SIDES):
+    kinds = tuple(boundary) if isinstance(boundary, (tuple, list)) else ()
+    if len(kinds) != 2 or not all(isinstance(kind, str) and kind in SIDES for kind in kinds):
         raise ValueError(f'boundary must be two of "periodic" and "open", got {boundary!r}')
-    return tuple(boundary)
+    return kinds
+
+
+def check_open_sides(boundary, winding):
+    """No winding where nothing closes."""
+    known = concrete(winding)
+    if known is not None and any(turns and kind == "open" for turns, kind in zip(known, boundary, strict=True)):
+        raise ValueError(f"winding must be 0 along an open side, got {known.tolist()}: a twist is a momentum there")
 
 
 def check_poles(poles):
