@@ -161,13 +161,15 @@ def observables(lattice, gap, n, diagonalise=np.linalg.eigh):
         of_bond = -4.0 * np.einsum("xyaij,xyji->xya", splitting(lattice, axis), across).real
         field += 0.5 * (of_bond + np.roll(of_bond, 1, axis)) if lattice.bond_average == "mean" else of_bond
     bond_current = np.stack(currents, -1)
+    # an open axis of L sites has L - 1 cuts
+    cuts = [max(1, side - (kind == "open")) for side, kind in zip(lattice.shape, lattice.boundary, strict=True)]
     return Observables(
         free_energy=energy + _condensate(lattice, gap),
         quasiparticle_energy=energy,
         pair_amplitude=pairs[..., 1, 0] - pairs[..., 0, 1],
         neel_field=field,
         bond_current=bond_current,
-        current=bond_current.sum((0, 1)) / lattice.shape,
+        current=bond_current.sum((0, 1)) / cuts,
         density=1.0 + 2.0 * np.einsum("xyii->xy", local).real,
     )
 
