@@ -55,7 +55,7 @@ def log_determinants(
         refined: with one step of iterative refinement of every inverse, for w below some 1e-3 of the largest |A|.
 
     Example:
-        >>> site = jnp.array([[0.0, 2.0], [-2.0, 0.0]]) * jnp.ones((3, 1, 2, 2))  # three sites by themselves
+        >>> site = jnp.broadcast_to(jnp.array([[0.0, 2.0], [-2.0, 0.0]]), (3, 1, 2, 2))  # three sites by themselves
         >>> A = Couplings(site, 0 * site, 0 * site)
         >>> print(jnp.exp(log_determinants(A, jnp.array([1.0]), jnp.array([1.0]))).round(3))  # (w^2 + 4)^3
         125.0
