@@ -132,8 +132,8 @@ def test_expectation_values_are_derivatives(lattice, random):
     for name, along, exact in [
         ("gap", lambda s: (lattice, gap + s * of_gap, n), -2.0 * (gap_equation.conj() * of_gap).real.sum()),
         ("n", lambda s: (lattice, gap, n + s * of_n), -(found.neel_field * of_n).sum()),
-        ("twist x", lambda s: (moved(s, 0.0), gap, n), 0.5 * lattice.shape[0] * found.current[0]),
-        ("twist y", lambda s: (moved(0.0, s), gap, n), 0.5 * lattice.shape[1] * found.current[1]),
+        ("twist x", lambda s: (moved(s, 0.0), gap, n), 0.5 * found.bond_current[..., 0].sum()),
+        ("twist y", lambda s: (moved(0.0, s), gap, n), 0.5 * found.bond_current[..., 1].sum()),
         (
             "potential",
             lambda s: (replace(lattice, potential=lattice.potential + s * of_potential), gap, n),
