@@ -24,7 +24,7 @@ def inverse(
 
     Args:
         matrices: M.
-        refined: one step `X (2 - M X)`, which squares the error of the inverse X, as good as pivoted LU then.
+        refined: one step `X (2 - M X)`, which squares the error of the inverse X (of a block, not of a chain).
 
     Example:
         >>> inverses, logs = inverse(jnp.array([[2.0, 1.0], [-1.0, 1.0]]))
