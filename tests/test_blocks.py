@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from scmag_jax.numerics import blocks
-from scmag_jax.numerics.anderson import anderson
+from scmag_jax.numerics.anderson import Evaluation, anderson
 from scmag_jax.numerics.blocks import Couplings, log_determinants
 from scmag_jax.numerics.cg import conjugate_gradients
 from scmag_jax.numerics.inverse import LEAF, inverse
@@ -277,7 +277,7 @@ def fixed_point(matrix, right):
 
     def evaluate(x):
         step = right - matrix @ x
-        return step, jnp.max(jnp.abs(step)), {"x": x}
+        return Evaluation(step, jnp.max(jnp.abs(step)), {"x": x}, 0.0, step)
 
     return evaluate
 
@@ -288,7 +288,7 @@ def test_anderson_on_linear_problems(size, random):
     # diverges. A condition of ten, one digit in each normalisation: 1e-9
     matrix = np.eye(size) + 2 * np.diag(np.linspace(0.0, 1.0, size)) + random.normal(size=(size, size)) / size
     right = random.normal(size=size)
-    found = anderson(fixed_point(jnp.asarray(matrix), jnp.asarray(right)), jnp.zeros(size), 1e-9, 100)
+    found = anderson(fixed_point(jnp.asarray(matrix), jnp.asarray(right)), jnp.zeros(size), 1e-9, 100, memory=size)
     assert found.steps <= size + 2
     assert found.residual <= 1e-9
     np.testing.assert_allclose(found.x, np.linalg.solve(matrix, right), rtol=0, atol=1e-8)
@@ -308,7 +308,7 @@ def test_anderson_ends():
 
     def astray(x):
         step = jnp.cos(x) - x
-        return step, jnp.where(x[0] > 0.5, jnp.nan, 1.0), None
+        return Evaluation(step, jnp.where(x[0] > 0.5, jnp.nan, 1.0), None, 0.0, step)
 
     # a residual that is not a number ends it at once: the second evaluation is at 1
     found = anderson(astray, jnp.zeros(3), 1e-9, 100)
@@ -318,9 +318,31 @@ def test_anderson_ends():
 def test_anderson_on_a_nonlinear_problem():
     # a hundred times x = cos x, from here and there: the plain iteration takes 69 steps
     starts = jnp.linspace(0.0, 1.5, 100)
-    found = anderson(lambda x: (jnp.cos(x) - x, jnp.max(jnp.abs(jnp.cos(x) - x)), None), starts, 1e-12, 100)
+
+    def evaluate(x):
+        step = jnp.cos(x) - x
+        return Evaluation(step, jnp.max(jnp.abs(step)), None, 0.0, step)
+
+    found = anderson(evaluate, starts, 1e-12, 100)
     np.testing.assert_allclose(found.x, 0.7390851332151607, rtol=0, atol=1e-12)
     assert found.steps <= 20
+
+
+@pytest.mark.parametrize("boldness", [1.0, 30.0, -1.0])
+def test_anderson_does_not_rise(boldness, random):
+    # sum of ln cosh: Newton's steps are e^(2x) too long far away, let alone thirty times that, or the wrong way
+    centre, slope = jnp.asarray(random.normal(size=6)), jnp.linspace(1.0, 3.0, 6)
+
+    def evaluate(x):
+        gradient = slope * jnp.tanh(slope * (x - centre))
+        step = -boldness * gradient * jnp.cosh(slope * (x - centre)) ** 2 / slope**2
+        value = jnp.sum(jnp.log(jnp.cosh(slope * (x - centre))))
+        return Evaluation(step, jnp.max(jnp.abs(gradient)), value, value, -gradient / slope**2)
+
+    solve = jax.jit(lambda steps: anderson(evaluate, centre + 4.0, 1e-10, steps))
+    values = [float(solve(steps).other) for steps in range(1, 41)]
+    assert np.diff(values).max() <= 1e-12
+    np.testing.assert_allclose(solve(300).x, centre, rtol=0, atol=1e-9)
 
 
 def test_conjugate_gradients(random):

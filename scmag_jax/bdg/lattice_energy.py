@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from ..energy import FreeEnergy
 from .lattice import LatticeBdG
-from .sites import check_steps, gap_pair
+from .sites import check_start, check_steps, gap_pair
 
 
 class LatticeEnergy(FreeEnergy):
@@ -46,7 +46,7 @@ class LatticeEnergy(FreeEnergy):
         if not isinstance(lattice, LatticeBdG):
             raise ValueError(f"lattice must be a LatticeBdG, got {type(lattice).__name__}")
         self.lattice = lattice
-        self.start = None if start is None else gap_pair(start, lattice.shape)
+        self.start = None if start is None else gap_pair(check_start(start), lattice.shape)
         self.tolerance, self.max_steps = check_steps(tolerance, max_steps)
 
     def __call__(self, moments: Float[Array, "Lx Ly 3"]) -> Float[Array, ""]:

@@ -7,6 +7,9 @@ The gap D is stationary for `F(D) = F_qp(D) + sum |D|^2 / V` (Vakili 2026, Eqs. 
 Near the solution the map `D -> V S` multiplies a change of the modulus of wavenumber k by about `A / (1 + K/2)` and one
 of the phase by `1 / (1 + K/2)`, `K = sum 2 - 2 cos k`: the phase is soft, and the uniform phase does not matter at all.
 Residuals of both are divided by one minus that, in waves of the lattice.
+
+F_qp is concave in D and lies below its tangent, and V S is the minimum of that tangent with `sum |D|^2 / V`: the plain
+step `D -> V S` cannot raise F. An accelerated step that raises F is given up for it.
 """
 
 from collections.abc import Callable
@@ -18,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..numerics.anderson import anderson
+from ..numerics.anderson import Evaluation, anderson
 from ..numerics.cg import conjugate_gradients
 from ..solution import RESULTS
 
@@ -148,7 +151,8 @@ def self_consistent(
         step = jnp.where(paired[None], step, 0.0)
         # a gap that is none ends it, a number that is none does not count as that
         residual = jnp.where(largest <= COLLAPSED * jnp.max(attraction), 0.0, residual)
-        return step.ravel(), residual, (energy, amplitude, observables)
+        plain = jnp.where(paired, jnp.stack([jnp.log(jnp.maximum(ratio, jnp.exp(FLOOR))), turn]), 0.0)
+        return Evaluation(step.ravel(), residual, (energy, amplitude, observables), energy, plain.ravel())
 
     modulus = _modulus(start)
     logarithm = jnp.log(jnp.where(paired & (modulus > 0), modulus, jnp.exp(FLOOR)))

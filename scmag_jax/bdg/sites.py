@@ -64,12 +64,14 @@ def check_attraction(attraction, shape):
 
 
 def check_winding(winding):
-    """Two whole numbers, as they came."""
-    with_shape("winding", winding, (2,))
-    known = concrete(winding)
-    if known is not None and (known != np.round(known)).any():
+    """Two whole numbers."""
+    checked, known = with_shape("winding", winding, (2,)), concrete(winding)
+    if known is None:
+        message = "winding must be two whole numbers; a twist may be any momentum"
+        return eqx.error_if(checked, checked != jnp.round(checked), message)
+    if (known != np.round(known)).any():
         raise ValueError(f"winding must be two whole numbers, got {known.tolist()}; a twist may be any momentum")
-    return winding
+    return checked
 
 
 def check_boundary(boundary):
@@ -96,6 +98,14 @@ def check_poles(poles):
     if not 1 <= count <= 64:
         raise ValueError(f"poles must be an integer from 1 to 64, got {poles!r}")
     return count
+
+
+def check_start(gap):
+    """A gap that is not known to be zero everywhere."""
+    known = concrete(gap)
+    if known is not None and known.dtype.kind in "biufc" and not known.any():
+        raise ValueError("gap must not be zero everywhere to start from: no gap is a solution at any temperature")
+    return gap
 
 
 def check_steps(tolerance, max_steps):
