@@ -64,19 +64,29 @@ def pencil(w, couplings):
     return w[:, None, None] * np.eye(len(matrix)) - matrix
 
 
+def determinants(w, couplings):
+    """`det(1 - A / w)` of every pole: its phase, and the logarithm of its modulus."""
+    return np.linalg.slogdet(np.eye(len(dense(couplings))) - dense(couplings) / w[:, None, None])
+
+
 def first(point, tangent):
-    """Derivative of `sum_j r_j ln det(w_j - A)` along (dA, dw, dr), with dense inverses."""
+    """Derivative of `sum_j r_j ln det(1 - A / w_j)` along (dA, dw, dr), with dense inverses."""
     (couplings, w, r), (of_couplings, of_w, of_r) = point, tangent
     step = np.linalg.solve(pencil(w, couplings), pencil(of_w, of_couplings))
-    return of_r @ np.linalg.slogdet(pencil(w, couplings))[1] + r @ np.trace(step, axis1=1, axis2=2)
+    return of_r @ determinants(w, couplings)[1] + r @ growth(step, of_w / w)
+
+
+def growth(step, of_w):
+    """`tr M^-1 dM - n dw / w`."""
+    return np.trace(step, axis1=1, axis2=2) - step.shape[-1] * of_w
 
 
 def second(point, one, other):
     """Second derivative along two directions."""
     couplings, w, r = point
     steps = [np.linalg.solve(pencil(w, couplings), pencil(t[1], t[0])) for t in (one, other)]
-    traces = [np.trace(step, axis1=1, axis2=2) for step in steps]
-    return one[2] @ traces[1] + other[2] @ traces[0] - r @ np.trace(steps[0] @ steps[1], axis1=1, axis2=2)
+    slopes = [growth(step, t[1] / w) for step, t in zip(steps, (one, other), strict=True)]
+    return one[2] @ slopes[1] + other[2] @ slopes[0] - r @ growth(steps[0] @ steps[1], one[1] * other[1] / w**2)
 
 
 def direction(shape, random):
@@ -103,9 +113,18 @@ gradient = jax.grad(total, argnums=(0, 1, 2))
 def test_values(shape, random):
     # sums of up to a hundred logarithms of order 1 for each of five poles: 1e-14 of them, measured 1e-15
     couplings = couplings_of(shape, random)
-    sign, logs = np.linalg.slogdet(pencil(W, couplings))
+    sign, logs = determinants(W, couplings)
     np.testing.assert_array_equal(sign, 1.0)
     np.testing.assert_allclose(jax.jit(total)(*arrays((couplings, W, R))), R @ logs, rtol=1e-14)
+
+
+def test_large_frequencies(random):
+    # the logarithm falls as w^-2, and so does what rounding leaves of it: ln w times the size would leave 1e-13
+    couplings = couplings_of((5, 3, 2), random)
+    levels = np.linalg.eigvalsh(1j * dense(couplings))
+    for w in (1e2, 1e4, 1e6):
+        value = jax.jit(total)(*arrays((couplings, *lowest(w))))
+        np.testing.assert_allclose(value, np.log1p((levels / w) ** 2).sum() / 2, rtol=1e-12, atol=2e-15)
 
 
 @pytest.mark.parametrize("shape", WITH_GRADIENT, ids=str)
@@ -155,7 +174,7 @@ def test_batches(random):
 
     (_, found), slope = jax.value_and_grad(both, has_aux=True)(*arrays((couplings, W, R)))
     assert found.shape == batch
-    logs = np.linalg.slogdet(W[:, None, None, None, None] * np.eye(12) - dense(couplings))[1]
+    logs = np.linalg.slogdet(np.eye(12) - dense(couplings) / W[:, None, None, None, None])[1]
     np.testing.assert_allclose(found, np.tensordot(R, logs, 1), rtol=1e-14)
     mapped = jax.jit(jax.vmap(jax.vmap(log_determinants, (0, None, None)), (0, None, None)))
     np.testing.assert_allclose(mapped(*arrays((couplings, W, R))), found, rtol=1e-14)
@@ -175,7 +194,7 @@ def test_complex_frequencies(random):
     couplings = couplings_of(shape, random, imaginary=0.1)
     point = couplings, W[:3] + 1.5 + np.array([0.4, -1.3, 2.0]) * 1j, R[:3] + 0j
     value, slope = jax.jit(jax.value_and_grad(total, argnums=(0, 1, 2), holomorphic=True))(*arrays(point))
-    sign, logs = np.linalg.slogdet(pencil(point[1], couplings))
+    sign, logs = determinants(point[1], couplings)
     np.testing.assert_allclose(value.real, R[:3] @ logs, rtol=1e-14)
     # the derivative by r are the single logarithms
     np.testing.assert_allclose(np.exp(np.asarray(slope[2])), sign * np.exp(logs), rtol=1e-12)
@@ -194,7 +213,7 @@ def test_chunks_of_poles_add_up(random, monkeypatch):
     monkeypatch.setattr(blocks, "TOGETHER", 2 * point[0].site.size)
     assert blocks._chunks(*arrays(point))[1].shape == (3, 2)
     value, (slope, product) = jax.jit(lambda p, t: (total(*p), jax.jvp(gradient, p, t)))(*arrays((point, one)))
-    np.testing.assert_allclose(value, R @ np.linalg.slogdet(pencil(W, point[0]))[1], rtol=1e-14)
+    np.testing.assert_allclose(value, R @ determinants(W, point[0])[1], rtol=1e-14)
     for found, exact in (
         (terms(slope, other), first(point, other)),
         (terms(product, other), second(point, one, other)),
@@ -218,7 +237,7 @@ def test_small_frequencies(refined, random):
     for w in (1e-2, 1e-4, 1e-6):
         point = couplings, *lowest(w)
         value, slope = call(*arrays(point))
-        assert abs(value - np.linalg.slogdet(w * np.eye(42) - dense(couplings))[1]) < 1e-13 / w
+        assert abs(value - np.linalg.slogdet(np.eye(42) - dense(couplings) / w)[1]) < 1e-13 / w
         found = terms(slope, tangent)
         error = 1e-13 if refined else 1e-14 / w
         np.testing.assert_allclose(found.sum(), first(point, tangent), rtol=0, atol=error * np.abs(found).sum())
@@ -239,7 +258,7 @@ def test_levels_at_zero(refined, errors):
     call = jax.jit(lambda *point: jnp.sum(log_determinants(*point, refined)))
     for w, error in zip((1e-1, 1e-2, 1e-3), errors, strict=True):
         value = call(*arrays((couplings, *lowest(w))))
-        np.testing.assert_allclose(value, np.log(w**2 + levels**2).sum() / 2, rtol=0, atol=error)
+        np.testing.assert_allclose(value, np.log1p((levels / w) ** 2).sum() / 2, rtol=0, atol=error)
 
 
 # --- inverses
@@ -250,8 +269,9 @@ def test_inverses(size, random):
     # M + M^T > 0 and otherwise anything; the condition is up to a hundred times the size
     matrices = random.normal(size=(3, size, size))
     matrices = matrices - matrices.swapaxes(1, 2) + np.multiply.outer([0.1, 1.0, 10.0], np.eye(size))
-    found, logs = jax.jit(inverse)(jnp.asarray(matrices))
-    expected, (sign, exact) = np.linalg.inv(matrices), np.linalg.slogdet(matrices)
+    scale = np.array([0.5, 1.0, 2.0])
+    found, logs = jax.jit(inverse)(jnp.asarray(matrices), jnp.asarray(scale))
+    expected, (sign, exact) = np.linalg.inv(matrices), np.linalg.slogdet(matrices / scale[:, None, None])
     np.testing.assert_array_equal(sign, 1.0)
     np.testing.assert_allclose(logs, exact, rtol=0, atol=1e-12)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
@@ -261,11 +281,13 @@ def test_inverses(size, random):
 def test_derivatives_of_inverses(random):
     matrices, change = random.normal(size=(2, 2, 27, 27))
     matrices = matrices - matrices.swapaxes(1, 2) + np.eye(27)
-    (found, _), (of_found, of_logs) = jax.jit(lambda m, d: jax.jvp(inverse, (m,), (d,)))(matrices, change)
-    slope = jax.jit(jax.grad(lambda m: jnp.sum(inverse(m)[1])))(jnp.asarray(matrices))
+    scale = jnp.array([0.5, 2.0])
+    call = jax.jit(lambda m, d: jax.jvp(inverse, (m, scale), (d, jnp.ones(2))))
+    (found, _), (of_found, of_logs) = call(matrices, change)
+    slope = jax.jit(jax.grad(lambda m: jnp.sum(inverse(m, scale)[1])))(jnp.asarray(matrices))
     expected = np.linalg.inv(matrices)
     np.testing.assert_allclose(of_found, -expected @ change @ expected, rtol=0, atol=1e-10)
-    np.testing.assert_allclose(of_logs, np.trace(expected @ change, axis1=1, axis2=2), rtol=0, atol=1e-11)
+    np.testing.assert_allclose(of_logs, growth(expected @ change, 1 / scale), rtol=0, atol=1e-11)
     np.testing.assert_allclose(slope, expected.swapaxes(1, 2), rtol=0, atol=1e-12)
 
 

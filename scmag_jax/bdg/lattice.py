@@ -61,8 +61,8 @@ class LatticeBdG(eqx.Module):
         model: the normal state.
         shape: sites along x and y.
         attraction: V of `-V n_up n_down`, a number or one a site, `(Lx, Ly)`; zero where there is no pairing.
-        temperature: k_B T, positive. Far below 0.01 t levels at exactly zero energy, as those of a clean lattice without
-            a gap, cost digits of the fields: 2e-8 at T = 5e-4 t, 3e-6 at 1e-4 t. Lattices with a gap lose none.
+        temperature: k_B T, positive. Far below 0.01 t levels at exactly zero energy, as a clean lattice without a gap
+            has, cost digits of the fields: 2e-8 at T = 5e-4 t, 3e-6 at 1e-4 t. Lattices with a gap lose none.
         winding: turns of the phase of D around the lattice, two whole numbers; 0 along an open side, where they would
             be no more than a choice of gauge.
         twist: more momentum of the Cooper pairs, `(2,)`, any.
@@ -282,11 +282,11 @@ class LatticeBdG(eqx.Module):
         return self.boundary_phase - jnp.pi * self.winding
 
     def _quasiparticles(self, fields):
-        """`-(T/2) sum_E ln 2cosh(E / 2T)` of the whole lattice, as `-T sum_j r_j ln det(1 - A / w_j)`."""
+        """`-(T/2) sum_E ln 2cosh(E / 2T)` of the whole lattice: `-T [2 Lx Ly ln 2 + sum_j r_j ln det(1 - A / w_j)]`."""
         w, r = 2 * self.temperature * self.expansion.z, self.expansion.r
-        size = 4 * self.shape[0] * self.shape[1]
+        nothing = 2 * self.shape[0] * self.shape[1] * jnp.log(2.0)  # of A = 0
         logs = _weighted_sum(*slices(self._bonds(fields), self.shape, self.turns), w, r, self.refined)
-        return -self.temperature * (size * jnp.log(2.0) / 2 + logs - size * jnp.sum(r * jnp.log(w)))
+        return -self.temperature * (nothing + logs)
 
     def _pairing(self, fields, attraction):
         """`sum |D|^2 / V` of the whole lattice."""
@@ -406,7 +406,7 @@ def _density_of_states(lattice, gap, n, potential, energies, broadening):
 
 
 def _weighted_sum(couplings, weight, w, r, refined):
-    """`sum_k weight_k sum_j r_j ln det(w_j - A_k)`, some momenta at a time."""
+    """`sum_k weight_k sum_j r_j ln det(1 - A_k / w_j)`, some momenta at a time."""
     entries = couplings.site[0].size * couplings.site.shape[-3]
     together = max(1, min(weight.size, TOGETHER // entries))
     if together == weight.size:

@@ -133,5 +133,5 @@ def _combination(state):
     changes = state.changes * scale[:, None]
     gram = changes @ changes.T + jnp.diag(jnp.where(used, RIDGE, 1.0))
     # products only: LAPACK's batched solvers can wait for each other
-    weights = scale * (inverse_by_halves(gram)[0] @ (changes @ state.at.step))
+    weights = scale * (inverse_by_halves(gram, jnp.ones((), gram.dtype))[0] @ (changes @ state.at.step))
     return weights @ (state.moves + state.changes)

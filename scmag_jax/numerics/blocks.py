@@ -1,4 +1,4 @@
-r"""Log-determinants of `w - A` for antisymmetric matrices A of a periodic lattice, without pivoting, by products only.
+r"""Log-determinants of `1 - A / w`, A the antisymmetric matrix of a periodic lattice: products only, no pivoting.
 
 The lattice has L slices of s sites with m components each; A couples neighbouring sites. Every second slice is
 eliminated, again and again (cyclic block reduction), so that `log2 L` rounds of batched products remain:
@@ -43,7 +43,10 @@ class Couplings(NamedTuple):
 def log_determinants(
     couplings: Couplings, w: Inexact[Array, "j"], r: Inexact[Array, "j"], refined: bool = False
 ) -> Inexact[Array, "*k"]:
-    """`sum_j r_j ln det(w_j - A)`, for every matrix of a batch.
+    """`sum_j r_j ln det(1 - A / w_j)`, for every matrix of a batch.
+
+    Logarithms of pivots are taken of their ratios to w: where w is large its own would be all but cancelled, at the
+    cost of digits.
 
     A derivative is worked out pole by pole together with the value and kept as a sum, not stored: memory is that of a
     few poles, some 30 times the slices of one. Second derivatives, forward or reverse, work each pole out again.
@@ -57,7 +60,7 @@ def log_determinants(
     Example:
         >>> site = jnp.broadcast_to(jnp.array([[0.0, 2.0], [-2.0, 0.0]]), (3, 1, 2, 2))  # three sites by themselves
         >>> A = Couplings(site, 0 * site, 0 * site)
-        >>> print(jnp.exp(log_determinants(A, jnp.array([1.0]), jnp.array([1.0]))).round(3))  # (w^2 + 4)^3
+        >>> print(jnp.exp(log_determinants(A, jnp.array([1.0]), jnp.array([1.0]))).round(3))  # (1 + 4 / w^2)^3
         125.0
     """
     batch = couplings.site.shape[:-4]
@@ -110,13 +113,13 @@ def _some_poles(refined, couplings, w):
 
 
 def _log_determinant(refined, couplings, w):
-    """`ln det(w - A)`, shape `(*k)`, for w `(*k)`."""
+    """`ln det(1 - A / w)`, shape `(*k)`, for w `(*k)`."""
     length = couplings.site.shape[-4]
     even, odd = (Couplings(*(c[..., start::2, :, :, :] for c in couplings)) for start in (0, 1))
     kept = _slices(w, even.site, even.across)
     if length == 1:
         closing = _dense(couplings.along)
-        return inverse(kept - closing + _transpose(closing), refined)[1][..., 0]
+        return inverse(kept - closing + _transpose(closing), w[..., None], refined)[1][..., 0]
     inverses, logs = _slice_inverses(w, odd.site, odd.across, refined)
     count = length // 2
     left, right = even.along[..., :count, :, :, :], odd.along
@@ -126,25 +129,25 @@ def _log_determinant(refined, couplings, w):
     up, down = -_times_bonds(from_left, right), -_times_bonds(from_right, _transpose(left))
     rest = -_dense(even.along[..., count:, :, :, :])
     kept, up, down = _joined(kept, to_left, to_right, up, down, rest, _transpose(-rest))
-    return jnp.sum(logs, axis=-1) + _reduced(kept, up, down, refined)
+    return jnp.sum(logs, axis=-1) + _reduced(kept, up, down, w[..., None], refined)
 
 
-def _reduced(blocks, up, down, refined):
-    """ln det of a periodic chain: blocks `(..., n, b, b)`, `up[i] = M[i, i + 1]`, `down[i] = M[i + 1, i]`."""
+def _reduced(blocks, up, down, scale, refined):
+    """`ln det(M / scale)` of a periodic chain, `(..., n, b, b)`: `up[i] = M[i, i + 1]`, `down[i] = M[i + 1, i]`."""
     count = blocks.shape[-3] // 2
     if count == 0:
-        return inverse(blocks + up + down, refined)[1][..., 0]
+        return inverse(blocks + up + down, scale, refined)[1][..., 0]
     (kept, left_up, left_down), (out, right_up, right_down) = (
         tuple(a[..., start::2, :, :] for a in (blocks, up, down)) for start in (0, 1)
     )
     rest_up, rest_down = left_up[..., count:, :, :], left_down[..., count:, :, :]
     left_up, left_down = left_up[..., :count, :, :], left_down[..., :count, :, :]
-    inverses, logs = inverse(out, refined)
+    inverses, logs = inverse(out, scale, refined)
     from_left, from_right = left_up @ inverses, right_down @ inverses
     to_left, to_right = -from_left @ left_down, -from_right @ right_up
     up, down = -from_left @ right_up, -from_right @ left_down
     kept, up, down = _joined(kept, to_left, to_right, up, down, rest_up, rest_down)
-    return jnp.sum(logs, axis=-1) + _reduced(kept, up, down, refined)
+    return jnp.sum(logs, axis=-1) + _reduced(kept, up, down, scale, refined)
 
 
 def _joined(kept, to_left, to_right, up, down, rest_up, rest_down):
@@ -182,7 +185,7 @@ def _frequencies(w, site):
 @partial(jax.custom_jvp, nondiff_argnums=(3,))
 def _slice_inverses(w, site, across, refined):
     """Inverses and log-determinants of `_slices`; the derivative needs no more than the entries that can change."""
-    return inverse_by_halves(_slices(w, site, across), refined)
+    return inverse_by_halves(_slices(w, site, across), w[..., None], refined)
 
 
 @_slice_inverses.defjvp
@@ -196,7 +199,7 @@ def _slice_inverses_jvp(refined, primals, tangents):
     moved = _of_sites(parts, of_diagonal) - jnp.roll(_of_sites(parts, of_across), 1, axis)
     moved = moved + _of_sites(jnp.roll(parts, -1, axis), _transpose(of_across))
     moved = moved.reshape(inverses.shape)
-    return (inverses, logs), moved_inverse(inverses, moved)
+    return (inverses, logs), moved_inverse(inverses, moved, (of_w / primals[0])[..., None])
 
 
 def _of_sites(parts, matrices):
