@@ -20,7 +20,17 @@ from .bdg import pair_momentum as pair_momentum
 from .energy import FreeEnergy as FreeEnergy
 from .energy import field as field
 from .energy import torque as torque
+from .film import Film as Film
+from .film import FilmEnergy as FilmEnergy
+from .film import FilmState as FilmState
 from .film import PeriodicFilm as PeriodicFilm
+from .film import Terminal as Terminal
+from .film import load_film as load_film
+from .film import mask_from_image as mask_from_image
+from .film import mask_from_polygons as mask_from_polygons
+from .film import rim as rim
+from .film import save_film as save_film
+from .film import signed_distance as signed_distance
 from .impurities import BravaisLattice as BravaisLattice
 from .impurities import ElementaryCoupling as ElementaryCoupling
 from .impurities import Ensemble as Ensemble
@@ -34,6 +44,8 @@ from .materials import bcs_gap as bcs_gap
 from .materials import superfluid_weight as superfluid_weight
 from .solution import RESULTS as RESULTS
 from .solution import Solution as Solution
+from .sources import CurrentLoop as CurrentLoop
+from .sources import MagneticDipole as MagneticDipole
 from .spins import Anisotropy as Anisotropy
 from .spins import Evolution as Evolution
 from .spins import Exchange as Exchange
@@ -42,5 +54,7 @@ from .spins import StaggeredField as StaggeredField
 from .spins import evolve as evolve
 from .spins import relax as relax
 from .spins import textures as textures
+from .squid import Squid as Squid
+from .squid import susceptometry as susceptometry
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""SI at the edge: strings with units, constants of nature, and the model units of the impurity problem."""
+"""SI at the edge: strings with units, constants of nature, and the model units of impurities and of films."""
 
 from collections.abc import Callable
 from functools import cache
@@ -30,6 +30,7 @@ _DIMENSIONS: dict[str, tuple[tuple[str, float], ...]] = {
     "exchange": (("J m^2", 1.0),),  # of a point impurity in two dimensions
     "field": (("T", 1.0), ("gauss", 1e-4)),
     "flux": (("Wb", 1.0),),
+    "inductance": (("H", 1.0),),
     "length": (("m", 1.0),),
     "magnetic moment": (("J/T", 1.0),),
     "mass": (("kg", 1.0),),
@@ -51,13 +52,13 @@ def to_si(value: Any, dimension: str, name: str = "value") -> Any:
     """A quantity in SI units: a string is parsed, anything else is taken to be in SI already.
 
     A string is a number and units as `pint` reads them. An energy may be given as a temperature (times k_B)
-    and a velocity as an energy times a length (over hbar).
+    and a velocity as an energy times a length (over hbar); `Phi0` is the flux quantum h/(2e).
 
     Args:
         value: a string such as `"0.5 um"`, or a number or array in SI, which is returned as it is.
         dimension: one of "anomalous moment", "area", "current", "energy", "exchange", "field", "flux",
-            "length", "magnetic moment", "mass", "number", "sheet current", "superfluid weight", "temperature",
-            "velocity".
+            "inductance", "length", "magnetic moment", "mass", "number", "sheet current", "superfluid weight",
+            "temperature", "velocity".
         name: the argument, for the message.
 
     Raises:
@@ -185,8 +186,120 @@ class ImpurityUnits(eqx.Module):
         return MU0 * self.gamma * self.pearl_length / 2
 
 
+class FilmUnits(eqx.Module):
+    """Model units of films in SI: what 1 means when lengths are in `length`, currents in `current` and mu0 = 1.
+
+    Attributes:
+        length: unit of lengths in m, or a string.
+        current: unit of currents and of the stream function in A, or a string.
+
+    Raises:
+        ValueError: either is not positive, NaN, infinite or of another dimension.
+
+    Example:
+        >>> units = FilmUnits("1 um", "1 uA")
+        >>> print(f"{units.field * 1e7:.4g} mG, {units.flux_quantum:.4g} per Phi0, {units.sheet_current:g} A/m")
+        12.57 mG, 1646 per Phi0, 1 A/m
+    """
+
+    length: Float[Array, "..."]
+    current: Float[Array, "..."]
+
+    def __init__(self, length: ArrayLike | str, current: ArrayLike | str):
+        self.length = si_array(length, "length", "length", sign="positive")
+        self.current = si_array(current, "current", "current", sign="positive")
+
+    @property
+    def sheet_current(self) -> Float[Array, "..."]:
+        """I/L, in A/m."""
+        return self.current / self.length
+
+    @property
+    def field(self) -> Float[Array, "..."]:
+        """mu0 I/L, in T: of B, and of mu0 H where a field is applied."""
+        return MU0 * self.current / self.length
+
+    @property
+    def flux(self) -> Float[Array, "..."]:
+        """mu0 I L, in Wb: of images and fluxoids."""
+        return MU0 * self.current * self.length
+
+    @property
+    def flux_quantum(self) -> Float[Array, "..."]:
+        """Phi0/(mu0 I L): h/(2e) in model units."""
+        return FLUX_QUANTUM / self.flux
+
+    @property
+    def moment(self) -> Float[Array, "..."]:
+        """I L^2, in A m^2."""
+        return self.current * self.length**2
+
+    @property
+    def inductance(self) -> Float[Array, "..."]:
+        """mu0 L, in H."""
+        return MU0 * self.length
+
+    @property
+    def energy(self) -> Float[Array, "..."]:
+        """mu0 I^2 L, in J."""
+        return MU0 * self.current**2 * self.length
+
+    def model(self, value: ArrayLike | str, dimension: str) -> Float[Array, "..."]:
+        """A quantity in model units.
+
+        Args:
+            value: a string such as `"1.5 mG"` or `"3 Phi0"`, or SI.
+            dimension: one of "current", "energy", "field", "flux", "inductance", "length", "magnetic moment", "sheet
+                current".
+
+        Raises:
+            ValueError: another dimension, a bad string, NaN.
+
+        Example:
+            >>> units = FilmUnits("1 um", "1 mA")
+            >>> print(f"{units.model('1 G', 'field'):.5f} {units.model('1 Phi0', 'flux'):.5f}")
+            0.07958 1.64553
+        """
+        return si_array(value, dimension, "value") / self._unit(dimension)
+
+    def express(self, value: ArrayLike, dimension: str, unit: str) -> Float[Array, "..."]:
+        """A model quantity in a unit of one's choice.
+
+        Args:
+            value: in model units.
+            dimension: as :meth:`model`.
+            unit: such as `"mG"` or `"mPhi0"`.
+
+        Raises:
+            ValueError: another dimension, a bad unit, NaN.
+
+        Example:
+            >>> units = FilmUnits("1 um", "1 mA")
+            >>> print(f"{units.express(1e-3, 'field', 'mG'):.4f} {units.express(1e-3, 'flux', 'mPhi0'):.4f}")
+            12.5664 0.6077
+        """
+        return real_array("value", value).astype(float) * self._unit(dimension) / to_si(f"1 {unit}", dimension, "unit")
+
+    def _unit(self, dimension):
+        known = {
+            "current": self.current,
+            "energy": self.energy,
+            "field": self.field,
+            "flux": self.flux,
+            "inductance": self.inductance,
+            "length": self.length,
+            "magnetic moment": self.moment,
+            "sheet current": self.sheet_current,
+        }
+        if dimension not in known:
+            raise ValueError(f"dimension must be one of {', '.join(known)}, got {dimension!r}")
+        return known[dimension]
+
+
 @cache
 def _registry():
     import pint  # slow to import, and needed only for strings
 
-    return pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
+    registry: Any = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
+    registry.define("Phi0 = magnetic_flux_quantum")
+    return registry

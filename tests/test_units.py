@@ -1,4 +1,4 @@
-"""Strings with units, constants and the model units of the impurity problem (T13)."""
+"""Strings with units, constants and the model units of impurities and films (T13)."""
 
 import json
 import subprocess
@@ -43,6 +43,9 @@ def test_constants_are_those_of_codata():
         ("2.4 A/m", "sheet current", 2.4),
         ("1 mT", "field", 1e-3),
         ("1 gauss", "field", 1e-4),
+        ("2 mG", "field", 2e-7),
+        ("1 mPhi0", "flux", 2.067833848461929e-18),
+        ("3 pH", "inductance", 3e-12),
         ("20 degC", "temperature", 293.15),
         ("3", "number", 3.0),
     ],
@@ -123,3 +126,50 @@ def test_impurity_units_agree_with_the_reference():
 def test_impurity_units_refuse_bad_input(pearl_length, gamma, name):
     with pytest.raises(ValueError, match=f"^{name} must be"):
         units.ImpurityUnits(pearl_length, gamma)
+
+
+def test_film_units():
+    length, current = 2e-6, 3e-4
+    ours = units.FilmUnits(length, current)
+    close(ours.sheet_current, 150.0, rtol=1e-15)
+    close(ours.field, units.MU0 * 150.0, rtol=1e-15)
+    close(ours.flux, ours.field * length**2, rtol=1e-15)
+    close(ours.flux_quantum * ours.flux, units.FLUX_QUANTUM, rtol=1e-15)
+    close(ours.flux, ours.inductance * current, rtol=1e-15)
+    close(ours.energy, ours.flux * current, rtol=1e-15)
+    close(ours.energy, ours.moment * ours.field, rtol=1e-15)
+    same = units.FilmUnits("2 um", "0.3 mA")
+    close([same.length, same.current], [length, current], rtol=1e-15)
+
+
+def test_film_units_both_ways():
+    ours = units.FilmUnits("1 um", "1 uA")
+    close(ours.model("1 mG", "field"), 1e-7 / (units.MU0 * 1.0), rtol=1e-13)
+    close(ours.model("2 Phi0", "flux"), 2 * ours.flux_quantum, rtol=1e-9)
+    close(ours.model("30 uA", "current"), 30.0, rtol=1e-13)
+    close(ours.model(np.array([1e-6, 2e-6]), "length"), [1.0, 2.0], rtol=1e-13)
+    close(ours.express(ours.flux_quantum, "flux", "mPhi0"), 1e3, rtol=1e-9)
+    close(ours.express(np.array([1.0, 2.0]), "sheet current", "A/m"), [1.0, 2.0], rtol=1e-13)
+    for dimension, unit in [
+        ("field", "mG"),
+        ("energy", "K"),
+        ("magnetic moment", "bohr_magneton"),
+        ("inductance", "pH"),
+    ]:
+        close(ours.model(f"{float(ours.express(0.7, dimension, unit))!r} {unit}", dimension), 0.7, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: units.FilmUnits(0.0, 1.0), "^length must be positive"),
+        (lambda: units.FilmUnits("1 um", "1 T"), "^current must be a number with a unit of current"),
+        (lambda: units.FilmUnits(1.0, 1.0).model(1.0, "mass"), "^dimension must be one of current"),
+        (lambda: units.FilmUnits(1.0, 1.0).model("1 m", "field"), "^value must be"),
+        (lambda: units.FilmUnits(1.0, 1.0).express(1.0, "field", "furlongs_per"), "^unit must be"),
+        (lambda: units.FilmUnits(1.0, 1.0).express(np.nan, "field", "T"), "^value must be finite"),
+    ],
+)
+def test_film_units_refuse_bad_input(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()

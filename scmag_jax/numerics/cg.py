@@ -1,4 +1,4 @@
-"""Preconditioned conjugate gradients with one product with the matrix in the program, so that it compiles quickly."""
+"""Preconditioned conjugate gradients, with matrix and preconditioner once in the program: it compiles quickly."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -44,14 +44,14 @@ def conjugate_gradients(
 
     def advance(state):
         x, rest, direction, product, steps = state
-        image = matrix(direction)
-        length = product / jnp.sum(direction * image)
-        x, rest = x + length * direction, rest - length * image
         softened = precondition(rest)
         new = jnp.sum(rest * softened)
-        return x, rest, softened + new / product * direction, new, steps + 1
+        direction = softened + new / product * direction
+        image = matrix(direction)
+        length = new / jnp.sum(direction * image)
+        return x + length * direction, rest - length * image, direction, new, steps + 1
 
-    first = precondition(right)
-    start = (jnp.zeros_like(right), right, first, jnp.sum(right * first), jnp.zeros((), int))
+    nothing, infinite = jnp.zeros_like(right), jnp.full((), jnp.inf, right.dtype)
+    start = (nothing, right, nothing, infinite, jnp.zeros((), int))
     x, rest, _, _, steps = jax.lax.while_loop(unfinished, advance, start)
     return LinearSolution(x, jnp.sqrt(jnp.sum(rest**2)) / jnp.where(size > 0, size, 1.0), steps)

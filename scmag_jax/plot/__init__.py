@@ -11,6 +11,9 @@ from .bdg import energy_over_sphere as energy_over_sphere
 from .bdg import exchange_estimate as exchange_estimate
 from .bdg import gap_rotations as gap_rotations
 from .bdg import rotations as rotations
+from .film import plot_currents as plot_currents
+from .film import plot_field as plot_field
+from .film import plot_line_cuts as plot_line_cuts
 from .impurities import coupling_temperature as coupling_temperature
 from .impurities import current_and_field as current_and_field
 from .impurities import lattice_orders as lattice_orders

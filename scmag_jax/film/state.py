@@ -1,0 +1,140 @@
+"""What a solve of a film returns: stream function, currents, fields and moments."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .._checks import with_shape
+from ..solution import Solution
+from .biot_savart import field_of_links
+from .functional import Sources
+from .kernels import convolve
+from .terminals import lead_field
+
+
+class FilmState(Solution):
+    """Answer of `Film.solve`, mu0 = 1.
+
+    Attributes:
+        result: member of `RESULTS`.
+        stats: `steps` (products with the matrix) and `residual` over the right-hand side.
+        history: None.
+        film: the film.
+        stream: g at the nodes, `(nx + 1, ny + 1)`; between two points of the film g falls by the current that crosses
+            the way from one to the other from right to left.
+        energy: `E = -min F`, the energy of moments and sources.
+        sources: applied field, that of leads included, anomalous potential and fluxoids.
+        terminal_currents: current into every terminal, `(t,)`, or None.
+        applied_field: H where it was given as a number; NaN where it varied.
+
+    Example:
+        >>> state = sm.Film(np.ones((16, 16), bool), 1 / 16, 0.5).solve(applied_field=1.0)
+        >>> print(state.current.shape, f"{state.bz(0.1)[8, 8]:.4f} {state.bz(0.1, total=True)[8, 8]:.4f}")
+        (16, 16, 2) -0.4463 0.5537
+    """
+
+    film: Any
+    stream: Float[Array, "mx my"]
+    energy: Float[Array, ""]
+    sources: Sources
+    terminal_currents: Float[Array, "t"] | None
+    applied_field: Float[Array, ""]
+
+    @property
+    def spacing(self) -> Float[Array, ""]:
+        """Side of a cell."""
+        return self.film.spacing
+
+    @property
+    def current(self) -> Float[Array, "nx ny 2"]:
+        """Sheet current K at the centres of the cells, the mean of the links on both sides; zero outside."""
+        x, y = self.link_currents
+        cells = jnp.stack([(x[1:] + x[:-1]) / 2, (y[:, 1:] + y[:, :-1]) / 2], axis=-1)
+        return jnp.where(self.film.mask[..., None], cells, 0.0)
+
+    @property
+    def link_currents(self) -> tuple[Float[Array, "mx ny"], Float[Array, "nx my"]]:
+        """K_x on links along y and K_y on links along x; free of divergence exactly."""
+        x, y = self.film._links(self.stream)
+        return x / self.spacing, y / self.spacing
+
+    @property
+    def hole_currents(self) -> Float[Array, "holes"]:
+        """Current that circulates around each hole, counterclockwise: g there."""
+        nodes = self.film.nodes
+        sums = jax.ops.segment_sum(self.stream.ravel()[nodes.tied], nodes.group, nodes.size.size)
+        return sums / nodes.size
+
+    @property
+    def magnetic_moment(self) -> Float[Array, ""]:
+        """Moment along z of the closed currents, `int g`, holes included; negative is diamagnetic."""
+        return self.spacing**2 * jnp.sum(self.stream)
+
+    @property
+    def normal_field(self) -> Float[Array, "mx my"]:
+        """B_z in the film, averaged over the square of a spacing around each node, the applied field included.
+
+        Only without terminals, whose currents come from beyond the grid.
+        """
+        if self.film.ramps is not None:
+            raise ValueError("normal_field needs a film without terminals; use bz(height)")
+        inner = convolve(self.film.symbol, self.stream[1:-1, 1:-1])
+        return self.sources.field + jnp.pad(inner, 1) / (4 * jnp.pi * self.spacing)
+
+    def bz(self, height: Any, total: bool = False, offsets: Any = None, weights: Any = None) -> Float[Array, "nx ny"]:
+        """Field along z above the centres of the cells; arguments as :meth:`magnetic_field`."""
+        return self.magnetic_field(height, total, offsets, weights)[..., 2]
+
+    def magnetic_field(
+        self, height: Any, total: bool = False, offsets: Any = None, weights: Any = None
+    ) -> Float[Array, "nx ny 3"]:
+        """Field above the centres of the cells, of the currents in boxes of h x h, exactly, and of straight leads.
+
+        Args:
+            height: z, a scalar in the unit of the spacing; `jax.vmap` for several. In the film the components in the
+                plane are the limits from above.
+            total: with the applied field, which has to be uniform.
+            offsets: `(k, 2)`: a weighted mean over points that far from each centre instead, as over a pickup loop;
+                they may lie beyond the grid.
+            weights: of the points, `(k,)`; None is 1 / k.
+
+        Raises:
+            ValueError: wrong shapes.
+        """
+        height = with_shape("height", height, ()).astype(float)
+        offsets = jnp.zeros((1, 2)) if offsets is None else with_shape("offsets", offsets, ("k", 2)).astype(float)
+        count = len(offsets)
+        weights = jnp.full(count, 1 / count) if weights is None else with_shape("weights", weights, (count,))
+        film = self.film
+        x, y = self.link_currents
+        field = field_of_links(x, y, height / self.spacing, offsets / self.spacing, weights.astype(float))
+        if film.ramps is not None and film.ramps.corners.size and self.terminal_currents is not None:
+            points = film.cell_positions.reshape(-1, 2)
+            of_leads = lambda o: lead_field(film.ramps, self.terminal_currents, points + o[None], height)
+            mean = jnp.tensordot(weights, jax.lax.map(of_leads, offsets), 1)
+            field = field + mean.reshape(field.shape)
+        if total:
+            field = field.at[..., 2].add(jnp.sum(weights) * self.applied_field)
+        return field
+
+    def current_through(self, start: Any, end: Any) -> Float[Array, ""]:
+        """Current that crosses the way from one node to another from its right to its left.
+
+        Args:
+            start: indices (i, j) of a node, inside or outside the film.
+            end: likewise. The way goes along x, then along y.
+
+        Example:
+            >>> film = sm.Film(np.ones((8, 8), bool), 1 / 8, 1.0)
+            >>> state = film.solve(applied_field=1.0)
+            >>> print(bool(jnp.allclose(state.current_through((4, 4), (0, 4)), state.stream[4, 4])))
+            True
+        """
+        (i, j), (k, l) = start, end
+        x, y = self.link_currents
+        # along +x the left is +y, along +y it is -x
+        one = jnp.sum(y[min(i, k) : max(i, k), j]) * (1 if k > i else -1)
+        two = -jnp.sum(x[k, min(j, l) : max(j, l)]) * (1 if l > j else -1)
+        return self.spacing * (one + two)
