@@ -263,9 +263,9 @@ def test_impurity_in_a_large_film():
 
 
 def test_operator_is_symmetric_and_positive():
-    film = holed(12)
+    film = holed(14)
     stiffness = film._stiffness()
-    unit = jnp.eye(13 * 13).reshape(-1, 13, 13)
+    unit = jnp.eye(15 * 15).reshape(-1, 15, 15)
     both = jax.vmap(lambda u: project(film.nodes, stiffness(project(film.nodes, u))).ravel())
     matrix = np.asarray(both(unit))
     np.testing.assert_allclose(matrix, matrix.T, rtol=0, atol=1e-15)
@@ -308,19 +308,19 @@ def test_steps_do_not_grow_with_the_grid():
 
 
 def test_closed_currents_have_the_same_energy_by_links_and_by_nodes():
-    film = holed(16)
-    stiffness, g = film._stiffness(), film.solve(1.0, moments=random_moments((16, 16))).stream
+    film = holed(14)
+    stiffness, g = film._stiffness(), film.solve(1.0, moments=random_moments((14, 14))).stream
     x, y = film._links(g)
     one, two = quadratic(stiffness, g), quadratic_of_links(stiffness, film.spacing, x, y)
     assert float(one) == pytest.approx(float(two), rel=1e-13)
     # free space: a grid with an empty margin changes nothing
-    wide = sm.Film(np.pad(np.asarray(film.mask), 8), 1 / 16, np.pad(np.asarray(film.pearl_length), 8, mode="edge"))
-    m = jnp.pad(random_moments((16, 16)), ((8, 8), (8, 8), (0, 0)))
+    wide = sm.Film(np.pad(np.asarray(film.mask), 8), 1 / 14, np.pad(np.asarray(film.pearl_length), 8, mode="edge"))
+    m = jnp.pad(random_moments((14, 14)), ((8, 8), (8, 8), (0, 0)))
     np.testing.assert_allclose(wide.solve(1.0, moments=m).stream[8:-8, 8:-8], g, rtol=0, atol=1e-11)
 
 
 def test_energy_superposition_and_scaling():
-    film, m = holed(16), random_moments((16, 16))
+    film, m = holed(14), random_moments((14, 14))
     by_moments, by_field = film.solve(moments=m), film.solve(1.0)
     both = film.solve(0.7, moments=2 * m)
     np.testing.assert_allclose(both.stream, 2 * by_moments.stream + 0.7 * by_field.stream, rtol=0, atol=1e-11)
@@ -328,24 +328,24 @@ def test_energy_superposition_and_scaling():
     a = jnp.where(film.mask, 1.0, 0.0)[..., None] * jnp.stack([m[..., 1], -m[..., 0]], axis=-1)
     x, y = by_moments.link_currents
     cells = jnp.stack([(x[1:] + x[:-1]) / 2, (y[:, 1:] + y[:, :-1]) / 2], axis=-1)
-    assert float(by_moments.energy) == pytest.approx(-0.5 * float(jnp.sum(cells * a)) / 16**2, rel=1e-10)
+    assert float(by_moments.energy) == pytest.approx(-0.5 * float(jnp.sum(cells * a)) / 14**2, rel=1e-10)
     assert by_moments.energy > 0 < by_field.energy and by_field.magnetic_moment < 0
     # m(L, Lam) = L^3 f(Lam / L)
-    large = sm.Film(film.mask, 3 / 16, 3 * film.pearl_length).solve(1.0)
+    large = sm.Film(film.mask, 3 / 14, 3 * film.pearl_length).solve(1.0)
     assert float(large.magnetic_moment) == pytest.approx(27 * float(by_field.magnetic_moment), rel=1e-10)
 
 
 def test_uniform_moments_to_the_edge_make_no_current():
-    film = holed(24)
-    m = jnp.broadcast_to(jnp.array([0.6, -0.8]), (24, 24, 2))
+    film = holed(14)
+    m = jnp.broadcast_to(jnp.array([0.6, -0.8]), (14, 14, 2))
     state = film.solve(moments=m)
     assert float(jnp.abs(state.stream).max()) < 1e-14
     # nor does the gradient of any potential of the cells, taken between their centres: a jump of the Pearl length alone
     # neither
-    halves = sm.Film(np.ones((24, 24), bool), 1 / 24, np.where(np.arange(24)[:, None] < 12, 0.1, 0.5) + np.zeros(24))
+    halves = sm.Film(np.ones((14, 14), bool), 1 / 14, np.where(np.arange(14)[:, None] < 7, 0.1, 0.5) + np.zeros(14))
     assert float(jnp.abs(halves.solve(moments=m).stream).max()) < 1e-14
     # a dead rim turns currents on
-    dead = sm.Film(np.ones((24, 24), bool), 1 / 24, 0.2, anomalous=sm.rim(np.ones((24, 24), bool), 1 / 24, 0.2))
+    dead = sm.Film(np.ones((14, 14), bool), 1 / 14, 0.2, anomalous=sm.rim(np.ones((14, 14), bool), 1 / 14, 0.2))
     assert float(jnp.abs(dead.solve(moments=m).stream).max()) > 1e-3
 
 
@@ -382,10 +382,10 @@ def test_infinite_pearl_length_is_a_hole():
 
 
 def test_field_of_the_boxes_is_that_of_biot_and_savart():
-    film = holed(12)
+    film = holed(14)
     state = film.solve(1.0)
     x, y = state.link_currents
-    h, z = 1 / 12, 0.07
+    h, z = 1 / 14, 0.07
     nodes, weights = np.polynomial.legendre.leggauss(12)
     field = np.zeros(3)
     i, j = 4, 7
@@ -508,16 +508,16 @@ def test_film_energy():
 
 
 def test_batches_share_the_program():
-    film = holed(12)
+    film = holed(14)
     fields, fluxoids = jnp.array([0.0, 1.0, -2.0]), jnp.array([[1.0], [0.0], [0.5]])
     states = jax.vmap(lambda field, flux: film.solve(field, fluxoids=flux))(fields, fluxoids)
     for k in range(3):
         alone = film.solve(fields[k], fluxoids=fluxoids[k])
         np.testing.assert_allclose(states.stream[k], alone.stream, rtol=0, atol=1e-11)
     lengths = jnp.array([0.1, 1.0])
-    moments = jax.vmap(lambda r0: sm.Film(film.mask, 1 / 12, r0).solve(1.0).magnetic_moment)(lengths)
+    moments = jax.vmap(lambda r0: sm.Film(film.mask, 1 / 14, r0).solve(1.0).magnetic_moment)(lengths)
     for r0, found in zip(lengths, moments, strict=True):
-        expected = sm.Film(film.mask, 1 / 12, float(r0)).solve(1.0).magnetic_moment
+        expected = sm.Film(film.mask, 1 / 14, float(r0)).solve(1.0).magnetic_moment
         assert float(found) == pytest.approx(float(expected), rel=1e-9)
 
 

@@ -15,7 +15,10 @@ from jaxtyping import Array, Float
 
 from .kernels import padded_size
 
+TOUCHING = 1e-150  # stands for no height
 
+
+@jax.jit
 def field_of_links(
     x: Float[Array, "mx ny"],
     y: Float[Array, "nx my"],
@@ -40,40 +43,34 @@ def field_of_links(
     """
     nx, ny = y.shape[0], x.shape[1]
     size = padded_size(nx + 1), padded_size(ny + 1)
-    # offsets from links to cells: (-1/2, 0) and (0, -1/2) off whole numbers
-    i, j = (np.where(np.arange(n) < n // 2, np.arange(n), np.arange(n) - n).astype(float) for n in size)
+    i, j = (np.arange(-(n // 2), n // 2 + 1, dtype=float) for n in size)
+    away = jnp.where(height == 0, TOUCHING, jnp.abs(height))
 
+    # links along y lie half a spacing below the cells in x, those along x in y
+    @jax.checkpoint
     def add(total, point):
-        (along, across), weight = point
-        of_x = _kernels(i[:, None] + 0.5 + along, j[None, :] + across, height)
-        of_y = _kernels(j[None, :] + 0.5 + across, i[:, None] + along, height)
+        (shift_x, shift_y), weight = point
+        of_x = _between_corners(i[:, None] + shift_x, j[None, :] - 0.5 + shift_y, away)
+        of_y = _between_corners(j[None, :] + shift_y, i[:, None] - 0.5 + shift_x, away)
         return jax.tree.map(lambda t, new: t + weight * new, total, (of_x, of_y)), None
 
     nothing = jnp.zeros(size)
     (of_x, of_y), _ = jax.lax.scan(add, ((nothing, nothing), (nothing, nothing)), (offsets, weights))
-    field_x = [_convolve(kernel, x, size)[:nx, :ny] for kernel in of_x]
-    field_y = [_convolve(kernel, y, size)[:nx, :ny] for kernel in of_y]
-    return jnp.stack([-field_y[1], field_x[1], field_x[0] - field_y[0]], axis=-1)
-
-
-def _kernels(along, across, height):
-    """Bz and the component across the current in the plane, of a current along the first."""
-    square = height**2
-    away = jnp.where(height == 0, 1e-300, jnp.abs(height))
-    bz = plane = jnp.zeros(())
-    for u, v, sign in (
-        (along + 0.5, across + 0.5, 1.0),
-        (along - 0.5, across + 0.5, -1.0),
-        (along + 0.5, across - 0.5, -1.0),
-        (along - 0.5, across - 0.5, 1.0),
-    ):
-        ring = v**2 + square
-        bz = bz - sign * jnp.arcsinh(u / jnp.sqrt(ring))
-        plane = plane - sign * jnp.arctan2(u * v, away * jnp.sqrt(u**2 + ring))
+    bz, plane = zip(of_x, of_y, strict=True)
     below = jnp.where(height < 0, -1.0, 1.0)
-    return bz / (4 * jnp.pi), below * plane / (4 * jnp.pi)
+    bz_x, bz_y = (_convolve(kernel, links)[:nx, :ny] for kernel, links in zip(bz, (x, y), strict=True))
+    by, bx = (below * _convolve(kernel, links)[:nx, :ny] for kernel, links in zip(plane, (x, y), strict=True))
+    return jnp.stack([-bx, by, bz_x - bz_y], axis=-1)
 
 
-def _convolve(kernel, links, size):
-    spectrum = jnp.fft.rfft2(links, s=size) * jnp.fft.rfft2(kernel)
-    return jnp.fft.irfft2(spectrum, s=size)
+def _between_corners(along, across, away):
+    """Bz and the component across the current in the plane, of boxes that carry a current along the first."""
+    ring = across**2 + away**2
+    bz = jnp.arcsinh(along / jnp.sqrt(ring))
+    plane = jnp.arctan2(along * across, away * jnp.sqrt(along**2 + ring))
+    return tuple(-jnp.diff(jnp.diff(a, axis=0), axis=1) / (4 * jnp.pi) for a in (bz, plane))
+
+
+def _convolve(kernel, links):
+    spectrum = jnp.fft.rfft2(links, s=kernel.shape) * jnp.fft.rfft2(jnp.fft.ifftshift(kernel))
+    return jnp.fft.irfft2(spectrum, s=kernel.shape)

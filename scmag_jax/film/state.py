@@ -32,7 +32,7 @@ class FilmState(Solution):
     Example:
         >>> state = sm.Film(np.ones((16, 16), bool), 1 / 16, 0.5).solve(applied_field=1.0)
         >>> print(state.current.shape, f"{state.bz(0.1)[8, 8]:.4f} {state.bz(0.1, total=True)[8, 8]:.4f}")
-        (16, 16, 2) -0.4463 0.5537
+        (16, 16, 2) -0.2536 0.7464
     """
 
     film: Any
