@@ -409,6 +409,31 @@ def test_field_of_the_boxes_is_that_of_biot_and_savart():
     np.testing.assert_allclose(shifted[:-1, 2:], 2 * plain[1:, 2:] + plain[:-1, :-2], rtol=0, atol=1e-12)
 
 
+def test_flux_through_polygons():
+    # all of the field of a closed current that goes up through a large plane comes down again: of a vortex in a film,
+    # the flux close above it is the fluxoid less what has spread out
+    film = round_film(64, 0.3)
+    state = film.solve(vortices=[[0.0, 0.0, 1.0]])
+    circle = lambda r: (
+        r
+        * np.stack(
+            [np.cos(np.linspace(0, 2 * np.pi, 200, False)), np.sin(np.linspace(0, 2 * np.pi, 200, False))], axis=1
+        )
+    )
+    r = np.linalg.norm(np.asarray(film.cell_positions), axis=-1)
+    field = np.asarray(state.bz(0.1))
+    for radius in (0.5, 0.9):
+        exact = field[r < radius].sum() / 32**2
+        assert float(state.flux(circle(radius), 0.1)) == pytest.approx(exact, rel=0.02)
+    square = 0.5 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    aligned = (np.abs(np.asarray(film.cell_positions)) < 0.5).all(axis=-1)
+    assert float(state.flux(square, 0.1)) == pytest.approx(field[aligned].sum() / 32**2, rel=1e-3)
+    uniform = film.solve(1e-9, tolerance=1e-3)
+    assert float(uniform.flux(square, 3.0, total=True)) == pytest.approx(1e-9, rel=0.02)
+    with pytest.raises(ValueError, match="polygon must lie above the grid"):
+        state.flux(3 * square, 0.1)
+
+
 # --- derivatives: a hole and a random Pearl length, against differences
 
 

@@ -74,16 +74,18 @@ def plot_field(
     film: Film | FilmState,
     *,
     height: Any = None,
+    quantity: str = "$B_z$",
     length_unit: str = MODEL,
     field_unit: str = MODEL,
     title: str = "",
 ) -> "Figure":
-    """Map of a field along z, red and blue around a white zero, with the outline of the film.
+    """Map of a field along z, or of a flux, red and blue around a white zero, with the outline of the film.
 
     Args:
         image: field at the centres of the cells, `(nx, ny)`, or at the nodes, `(nx + 1, ny + 1)`.
         film: whose outline is drawn, or a state of it.
         height: of the image above the film, for the title.
+        quantity: what the image is, for the colour bar.
         length_unit: of the axes and the height.
         field_unit: of the image.
         title: of the figure.
@@ -94,7 +96,7 @@ def plot_field(
     Example:
         >>> state = sm.Film(np.ones((8, 8), bool), 1 / 8, 0.1).solve(1.0)
         >>> print(plot_field(state.bz(0.1), state, height=0.1).axes[0].get_title())
-        field at $z = 0.1$
+        $z = 0.1$
     """
     film = film.film if isinstance(film, FilmState) else film
     if not isinstance(film, Film):
@@ -111,8 +113,8 @@ def plot_field(
     _draw_terminals(figure, axes, film)
     if height is not None:
         unit = "" if length_unit == MODEL else f" {length_unit}"
-        axes.set_title(f"field at $z = {float(height):g}${unit}")
-    _colour_bar(figure, axes, film, drawn, label=f"$B_z$  [{field_unit}]")
+        axes.set_title(f"{title}{', ' if title else ''}$z = {float(height):g}${unit}")
+    _colour_bar(figure, axes, film, drawn, label=f"{quantity}  [{field_unit}]")
     return figure
 
 
