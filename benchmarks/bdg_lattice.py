@@ -1,11 +1,6 @@
 """Cases of the lattice of any texture: F with all fields, its cost against size, self-consistency, bodge."""
 
 import functools
-import importlib.util
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import equinox as eqx
@@ -104,7 +99,7 @@ def peer(quick: bool, shape: tuple[int, int]) -> Case:
         {name: Timing.of(cost.cpu_seconds) for name, cost in costs.items()},
         against={energy: alone},
     )
-    interpreter = _interpreter_with("bodge")
+    interpreter = one_core.interpreter_with("bodge")
     if interpreter is None:
         case.remarks = ["bodge was left out: neither this Python nor that of SCMAG_PEER_PYTHON can import it"]
         return case
@@ -258,16 +253,6 @@ def _arrays(found):
 @functools.cache
 def _cost_of_project(shape, method):
     return one_core.run("benchmarks.bdg_lattice:project_job", {"shape": shape, "method": method}, calls=4)
-
-
-def _interpreter_with(package):
-    """A Python that can import the package: the one that SCMAG_PEER_PYTHON names, or this one."""
-    named = os.environ.get("SCMAG_PEER_PYTHON")
-    if named:
-        trial = [named, "-c", f"import {package}"]
-        found = shutil.which(named) and subprocess.run(trial, capture_output=True, check=False).returncode == 0
-        return named if found else None
-    return sys.executable if importlib.util.find_spec(package) else None
 
 
 # --- helpers

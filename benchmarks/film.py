@@ -13,7 +13,6 @@ import numpy as np
 
 import scmag_jax as sm
 from benchmarks import one_core
-from benchmarks.bdg_lattice import _interpreter_with
 from benchmarks.harness import Bar, Case, Timing, peak_resident, relative_disagreement, time_together
 from benchmarks.reference import film as reference
 
@@ -155,7 +154,7 @@ def superscreen(quick: bool, sample: str) -> Case:
         case.bars.append(Bar("error of the moment on 256x256 cells", 0.05, 100 * error, False, unit="%"))
     if sample == "disk":
         case.remarks.append("the project's disk has links cut by its outline")
-    interpreter = _interpreter_with("superscreen")
+    interpreter = one_core.interpreter_with("superscreen")
     if interpreter is None:
         left_out = "SuperScreen was left out: neither this Python nor that of SCMAG_PEER_PYTHON can import it"
         case.remarks.append(left_out)

@@ -8,8 +8,10 @@ interpreter of a peer can be another than this one.
 
 import argparse
 import importlib
+import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -53,6 +55,16 @@ def run(job: str, arguments: dict, calls: int = 1, interpreter: str = sys.execut
         with np.load(path) as file:
             results = dict(file)
     return Cost(results, *(results.pop(name).tolist() for name in ("seconds", "cpu_seconds")))
+
+
+def interpreter_with(package: str) -> str | None:
+    """A Python that can import the package: the one that SCMAG_PEER_PYTHON names, or this one."""
+    named = os.environ.get("SCMAG_PEER_PYTHON")
+    if named:
+        trial = [named, "-c", f"import {package}"]
+        found = shutil.which(named) and subprocess.run(trial, capture_output=True, check=False).returncode == 0
+        return named if found else None
+    return sys.executable if importlib.util.find_spec(package) else None
 
 
 def main() -> None:

@@ -98,7 +98,7 @@ def test_field_is_symmetric_around_zero(state):
     colours = axes.collections[0]
     assert colours.get_clim() == (-np.abs(image).max(), np.abs(image).max())
     np.testing.assert_array_equal(colours.get_array().ravel(), image.T.ravel())  # y up, x to the right
-    assert bar.get_ylabel() == "$B_z$  [mT]" and axes.get_title() == "$z = 0.2$ µm"
+    assert bar.get_ylabel() == "$B_z$  [mT]" and axes.get_title() == "field, $z = 0.2$ µm"
     assert not overlaps(figure)
 
 

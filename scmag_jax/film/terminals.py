@@ -190,7 +190,7 @@ def _shares(profile, count):
 
 
 def _along_outlines(faces, fractions, shape):
-    """Nodes of the outlines and the stream function there, of average zero on each: `K . n = -dg/ds` along it."""
+    """Nodes of the outlines and the stream function there, of average zero on each: `K . n = dg/ds`, n outwards."""
     nodes, climbs = [], []
     for number in range(faces.outline.max() + 1):
         members = faces.outline == number
