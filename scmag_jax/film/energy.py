@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._checks import positive, real_array, with_shape
+from .._checks import positive, with_shape
 from ..energy import FreeEnergy
 from .film import Film
 
@@ -67,7 +67,7 @@ class FilmEnergy(FreeEnergy):
         if not isinstance(film, Film):
             raise ValueError(f"film must be a Film, got {type(film).__name__}")
         self.film = film
-        self.applied_field = real_array("applied_field", applied_field).astype(float)
+        self.applied_field = film._applied(applied_field)
         self.terminal_currents = film._currents(terminal_currents)
         self.fluxoids = None if fluxoids is None else with_shape("fluxoids", fluxoids, (film.holes,)).astype(float)
         self.vortices = None if vortices is None else with_shape("vortices", vortices, ("v", 3)).astype(float)

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from .._checks import concrete, positive, real_array, require_double, traced, with_shape
 from ..numerics.cg import conjugate_gradients
+from ..numerics.inverse import inverse_by_halves
 from ..numerics.multigrid import Nodes, nodes_of, project
 from ..solution import RESULTS
 from .functional import Sources, Stiffness, differences, linear, quadratic, quadratic_of_links
@@ -227,15 +228,11 @@ class Film(eqx.Module):
         if not self.holes:
             raise ValueError("inductance needs a film with holes")
         solve = lambda fluxoids: self.solve(fluxoids=fluxoids, tolerance=tolerance).hole_currents
-        return jnp.linalg.inv(jax.vmap(solve)(jnp.eye(self.holes)))
+        return inverse_by_halves(jax.vmap(solve)(jnp.eye(self.holes)), jnp.ones(()))[0]
 
     def _sources(self, applied_field, fluxoids, moments, vortices):
         corners = tuple(n + 1 for n in self.shape)
-        if hasattr(applied_field, "field"):
-            points = jnp.concatenate([self.node_positions, jnp.zeros((*corners, 1))], axis=-1)
-            applied_field = applied_field.field(points)[..., 2]
-        field = real_array("applied_field", applied_field).astype(float)
-        field = jnp.broadcast_to(field, corners) if field.ndim == 0 else with_shape("applied_field", field, corners)
+        field = jnp.broadcast_to(self._applied(applied_field), corners)
         flux = jnp.zeros(corners)
         if fluxoids is not None:
             each = with_shape("fluxoids", fluxoids, (self.holes,)).astype(float)
@@ -250,13 +247,24 @@ class Film(eqx.Module):
             potential = amplitude[..., None] * jnp.stack([m[..., 1], -m[..., 0]], axis=-1)
         return Sources(field, potential, flux)
 
+    def _applied(self, field):
+        """Applied field as a number or one at every node."""
+        corners = tuple(n + 1 for n in self.shape)
+        if hasattr(field, "field"):
+            points = jnp.concatenate([self.node_positions, jnp.zeros((*corners, 1))], axis=-1)
+            field = field.field(points)[..., 2]
+        field = real_array("applied_field", field).astype(float)
+        return field if field.ndim == 0 else with_shape("applied_field", field, corners)
+
     def _of_vortices(self, vortices):
         """Flux at the nodes: each vortex shared by the corners of its cell, so that its position can vary."""
         at = (vortices[:, :2] - self.origin[None]) / self.spacing
         cell = jnp.clip(jnp.floor(jax.lax.stop_gradient(at)).astype(int), 0, jnp.asarray(self.shape)[None] - 1)
         part = at - cell.astype(float)
         movable = self.nodes.free.ravel().at[self.nodes.tied].set(True).reshape(self.nodes.free.shape)
-        outside = ((part < 0) | (part > 1)).any(axis=1) | ~movable[tuple(cell.T)]
+        corners = [(i, j, cell[:, 0] + i, cell[:, 1] + j) for i, j in ((0, 0), (1, 0), (0, 1), (1, 1))]
+        inside = jnp.stack([movable[k, l] for _, _, k, l in corners]).all(axis=0)
+        outside = ((part < 0) | (part > 1)).any(axis=1) | ~inside
         known = concrete(outside)
         message = "vortices must lie in the film, a cell or more from its outline"
         if known is None:
@@ -264,9 +272,9 @@ class Film(eqx.Module):
         elif known.any():
             raise ValueError(f"{message}, got one at {np.asarray(vortices)[known][0, :2].tolist()}")
         total = jnp.zeros(self.nodes.free.shape)
-        for i, j in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        for i, j, k, l in corners:
             share = jnp.where(i, part[:, 0], 1 - part[:, 0]) * jnp.where(j, part[:, 1], 1 - part[:, 1])
-            total = total.at[cell[:, 0] + i, cell[:, 1] + j].add(share * vortices[:, 2])
+            total = total.at[k, l].add(share * vortices[:, 2])
         return total
 
     def _currents(self, given):

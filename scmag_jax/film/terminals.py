@@ -20,7 +20,8 @@ class Terminal(eqx.Module):
     own, which the field of the film answers to: the leads of an experiment make a good part of its flux image.
 
     Args:
-        region: polygon `(k, 2)` around the faces of the outline that belong to the terminal, in the film's coordinates.
+        region: polygon `(k, 2)` in the film's coordinates: the faces of the outline whose middle is inside or on it
+            belong to the terminal. At a corner let it end less than half a cell behind the face.
         profile: current density along the terminal, counterclockwise around the film, as samples at equal distances;
             None is uniform.
         lead: "straight": a strip of the terminal's width and profile that comes from infinity at right angles to it.
