@@ -64,6 +64,14 @@ def positive(name: str, value: Any, *, allow_infinite: bool = False) -> jax.Arra
     return array
 
 
+def step_limit(name: str, value: Any) -> jax.Array:
+    """`value` as a number of steps, an integer from 1 if it is known."""
+    known = concrete(value)
+    if known is not None and (known.ndim or known.dtype.kind not in "iu" or known < 1):
+        raise ValueError(f"{name} must be an integer from 1, got {value!r}")
+    return jnp.asarray(value)
+
+
 def not_negative(name: str, value: Any) -> jax.Array:
     """`value` as a scalar of zero or more; traced values raise when they are evaluated."""
     value = with_shape(name, value, ())

@@ -23,8 +23,8 @@ class RESULTS(eqx.Enumeration):
         "optimiser, or start elsewhere."
     )
     nonfinite = (
-        "The free energy or its gradient became NaN or infinite. Check the start for coincident moments or "
-        "parameters outside their range."
+        "A number became NaN or infinite on the way. Check parameters for values outside their range, maps for "
+        "extreme ones, and the start for coincident moments."
     )
     gap_collapsed = (
         "The gap collapsed: no superconducting state solves the gap equation here. Lower the temperature or the "

@@ -570,6 +570,86 @@ def test_batches_share_the_program():
         assert float(found) == pytest.approx(float(expected), rel=1e-9)
 
 
+@pytest.mark.parametrize("n", [14, 40])
+def test_films_are_made_inside_jit(n):
+    mask = np.ones((n, n), bool)
+    mask[5:9, 4:8] = False
+    expected = sm.Film(mask, 0.1, 0.3).solve(1.0)
+    made = jax.jit(lambda r0: sm.Film(mask, 0.1, r0).solve(1.0).magnetic_moment)
+    assert float(made(0.3)) == pytest.approx(float(expected.magnetic_moment), rel=1e-9)
+    # moments scale with the cube of all lengths, so that dm/dh h + dm/dr0 r0 = 3 m
+    moment = lambda h, r0: sm.Film(mask, h, r0).solve(1.0, tolerance=1e-12).magnetic_moment
+    by_h, by_r0 = jax.grad(moment, argnums=(0, 1))(0.1, 0.3)
+    assert float(0.1 * by_h + 0.3 * by_r0) == pytest.approx(3 * float(moment(0.1, 0.3)), rel=1e-9)
+    # what is known stays known
+    distance = np.asarray(round_film(12, 1.0).outline)
+    constant = jax.jit(lambda H: sm.Film(None, 0.1, 0.3, outline=distance).solve(H).magnetic_moment)(1.0)
+    assert float(constant) == pytest.approx(float(sm.Film(None, 0.1, 0.3, outline=distance).solve(1.0).magnetic_moment))
+
+
+def test_batched_states_say_so():
+    states = jax.vmap(holed(14).solve)(jnp.array([1.0, 2.0]))
+    for read in (lambda s: s.magnetic_moment, lambda s: s.current, lambda s: s.hole_currents, lambda s: s.bz(0.1)):
+        with pytest.raises(ValueError, match=r"a batch of states, of shape \(2,\), has arrays only"):
+            read(states)
+
+
+def test_residual_is_the_true_one():
+    film = holed(40)
+    film = film.replace(pearl_length=10 ** np.random.default_rng(0).uniform(-4, 0, film.shape))
+    state = film.solve(1.0, tolerance=1e-18, max_steps=300, throw=False)
+    assert not state.converged and 1e-18 < state.stats["residual"] < 1e-9
+
+
+def test_film_is_where_mask_and_outline_say_so():
+    n = 24
+    square = [(0.2, 0.2), (2.2, 0.2), (2.2, 2.2), (0.2, 2.2)]
+    mask = np.ones((n, n), bool)
+    mask[10:14, 10:14] = False
+    by_mask = sm.Film(mask, 0.1, 0.5, outline=[square])
+    by_polygon = sm.Film(np.ones((n, n), bool), 0.1, 0.5, outline=[square, [(1, 1), (1.4, 1), (1.4, 1.4), (1, 1.4)]])
+    assert by_mask.holes == by_polygon.holes == 1
+    one, two = by_mask.solve(1.0), by_polygon.solve(1.0)
+    assert float(one.magnetic_moment) == pytest.approx(float(two.magnetic_moment), rel=1e-9)
+    labels = by_mask.hole_labels
+    assert labels.max() == 0 and labels[12, 12] == 0 and labels[5, 5] == -1
+
+
+def test_field_at_the_rim_of_the_grid():
+    inner = sm.Film(np.ones((16, 16), bool), 1.0, 1.0).solve(1.0).normal_field
+    wide = sm.Film(np.pad(np.ones((16, 16), bool), 3), 1.0, 1.0).solve(1.0).normal_field
+    np.testing.assert_allclose(inner, wide[3:-3, 3:-3], rtol=0, atol=1e-9)
+    assert float(inner[0, 8]) > 1.5
+
+
+def test_total_field_of_a_source():
+    film = holed(14)
+    loop = sm.CurrentLoop(0.3, 0.4, centre=(0.5, 0.5))
+    state = film.solve(loop)
+    points = jnp.concatenate([film.cell_positions, jnp.full((14, 14, 1), 0.2)], axis=-1)
+    np.testing.assert_allclose(
+        state.magnetic_field(0.2, total=True), state.magnetic_field(0.2) + loop.field(points), rtol=0, atol=1e-12
+    )
+    with pytest.raises(ValueError, match="total=True needs an applied field"):
+        film.solve(jnp.ones((15, 15))).bz(0.1, total=True)
+
+
+def test_maps_without_film_do_not_matter():
+    mask = np.ones((14, 14), bool)
+    mask[5:9, 4:8] = False
+    plain = sm.Film(mask, 0.1, 0.3)
+    for outside in (np.nan, np.inf, -1.0):
+        values = np.where(mask, 0.3, outside)
+        for film in (
+            sm.Film(mask, 0.1, values, anomalous=np.where(mask, 1.0, outside)),
+            plain.replace(pearl_length=values),
+        ):
+            np.testing.assert_allclose(film.solve(1.0).stream, plain.solve(1.0).stream, rtol=0, atol=1e-12)
+    # a ring of one cell around a hole has one unknown
+    ring = np.pad(np.zeros((3, 3), bool), 1, constant_values=True)
+    assert float(sm.Film(ring, 1.0, 1.0).inductance()[0, 0]) > 0
+
+
 # --- terminals
 
 
@@ -594,6 +674,26 @@ def test_profile_of_injection():
     # counterclockwise around the film the end at x = 0 runs down
     expected = ((np.arange(n) + 0.5) / n)[::-1]
     np.testing.assert_allclose(entering, expected / expected.sum() / (2 / n), rtol=1e-12)
+
+
+def test_narrow_profiles_are_integrated():
+    entering = strip(8, 0.5, length=4, profile=np.exp(-((np.linspace(-1, 1, 101) / 0.05) ** 2)))
+    shares = np.asarray(entering.solve(terminal_currents=[1.0, -1.0]).link_currents[0][0]) / 4
+    np.testing.assert_allclose(shares, [0, 0, 0, 0.5, 0.5, 0, 0, 0], atol=1e-6)
+    one_end = strip(8, 0.5, length=4, profile=[1] + 30 * [0])
+    shares = np.asarray(one_end.solve(terminal_currents=[1.0, -1.0]).link_currents[0][0]) / 4
+    np.testing.assert_allclose(shares, [0, 0, 0, 0, 0, 0, 0, 1], atol=1e-12)
+
+
+def test_what_open_currents_do_not_have():
+    state = strip(8, 1.0, length=4).solve(terminal_currents=[1.0, -1.0])
+    for read in (lambda s: s.magnetic_moment, lambda s: s.hole_currents, lambda s: s.normal_field):
+        with pytest.raises(ValueError, match="needs closed currents"):
+            read(state)
+    with pytest.raises(ValueError, match="start and end must be nodes"):
+        state.current_through((99, 4), (0, 0))
+    # a bias costs -L I^2 / 2 of the energy, the source having done L I^2
+    assert state.energy < 0
 
 
 def test_terminals_inside_the_grid_need_no_lead():
@@ -677,6 +777,23 @@ def test_other_refusals():
     with pytest.raises(eqx.EquinoxRuntimeError, match="maximum number of steps"):
         holed(40).solve(1.0, max_steps=2)
     assert not holed(40).solve(1.0, max_steps=2, throw=False).converged
+    mask = np.zeros((16, 10), bool)
+    mask[:8, :5] = mask[8:, 5:] = True
+    ends = {"a": [(-0.2, 0), (0.2, 0), (0.2, 5), (-0.2, 5)], "b": [(0, -0.2), (7.9, -0.2), (7.9, 0.2), (0, 0.2)]}
+    with pytest.raises(ValueError, match="mask must not touch itself by a corner"):
+        sm.Film(mask, 1.0, 1.0, terminals={name: sm.Terminal(region, lead="open") for name, region in ends.items()})
+    disk = round_film(16, 0.3)
+    with pytest.raises(ValueError, match="outline must leave every node on its side"):
+        disk.replace(outline=disk.outline - 0.2)
+    for bad in (1.5, 0, "a"):
+        with pytest.raises(ValueError, match="max_steps must be an integer from 1"):
+            holed(14).solve(max_steps=bad)
+    with pytest.raises(ValueError, match="terminals must be a mapping"):
+        sm.Film(CELLS, 1.0, 1.0, terminals=[1])
+    with pytest.raises(ValueError, match="mask must have shape"):
+        sm.rim(np.ones(8, bool), 1.0, 1.0)
+    with pytest.raises(ValueError, match="outline must be finite"):
+        sm.signed_distance([[(0, 0), (1, np.nan), (1, 1)]], [(0.0, 0.0)])
     with pytest.raises(ValueError, match="outline can only be replaced"):
         film.replace(outline=np.zeros((9, 9)))
     with pytest.raises(ValueError, match="double precision"), jax.enable_x64(False):

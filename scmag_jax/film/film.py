@@ -7,22 +7,25 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
-from .._checks import concrete, positive, real_array, require_double, traced, with_shape
+from .._checks import concrete, positive, real_array, require_double, step_limit, traced, with_shape
 from ..numerics.cg import conjugate_gradients
 from ..numerics.inverse import inverse_by_halves
 from ..numerics.multigrid import Nodes, nodes_of, project
 from ..solution import RESULTS
 from .functional import Sources, Stiffness, differences, linear, quadratic, quadratic_of_links
 from .kernels import even_symbol, node_kernel
-from .maps import cell_map, known_mask, outline_distance, pearl_length_map, positive_map
+from .maps import cell_map, outline_distance, pearl_length_map, positive_map
+from .outlines import known_mask
 from .preconditioner import Multigrid, Sines, link_means
 from .state import FilmState
 from .terminals import Ramps, Terminal, lead_field, ramps_of
-from .topology import cells_inside, topology_inside, topology_of
+from .topology import Topology, cells_inside, is_rectangle, topology_inside, topology_of
 
 SMALLEST_FRACTION = 0.05  # of a link cut by the outline: shorter ones count as that long
+ON_OUTLINE = 1e-9  # of the largest distance: nodes that close to the outline are not inside
+AIM = 0.9  # of the tolerance: what conjugate gradients aim at
 CONSERVED = 1e-9  # of the largest terminal current: how far the sum may be off zero
 
 
@@ -38,16 +41,17 @@ class Film(eqx.Module):
     methods; re-derived). g is zero outside, constant in each hole, and climbs along a terminal as current enters. The
     energy of the moments is `E = -min F`.
 
-    Cells are squares, and currents flow along their sides in boxes whose inductances are exact: rectangles are of
-    second order in the spacing, outlines in steps of the first (a disk of 256 cells across: -0.8 %), and outlines with
-    links that are cut where a signed distance says so within 0.02 % as long as `Lam` is not much below the spacing.
+    Cells are squares, and currents flow along their sides in boxes whose inductances are exact. As long as `Lam` is
+    above the spacing, moments of rectangles are of second order in it (of order 1.5 with holes or inward corners), and
+    outlines in steps of the first: -0.8 % for a disk of 256 cells across. Links that are cut where a signed distance
+    says so leave +0.005, +0.02 and +0.1 % of that for `Lam` = 1, 0.1 and 0.01 radii, of order 1.5 and more.
 
-    A film whose maps are traced keeps its mask; :meth:`replace` gives one with other maps of the same shape without
-    looking at the mask again.
+    Maps and spacing may be traced; mask, outline and terminals have to be known. :meth:`replace` gives a film with
+    other maps without looking at the mask again.
 
     Args:
-        mask: cells with film, `(nx, ny)`, axis order [ix, iy]; the film may reach the rim of the grid. None with an
-            outline.
+        mask: cells with film, `(nx, ny)`, axis order [ix, iy]; the film may reach the rim of the grid. With an outline
+            the film is where both say so; None then is everywhere, if the outline comes at the nodes.
         spacing: h, side of a cell; the length unit of all.
         pearl_length: r0 = 2 lambda^2 / d, twice what is called Lambda elsewhere; a number or a map of the cells.
             Infinite cells count as holes.
@@ -91,28 +95,35 @@ class Film(eqx.Module):
         pearl_length: Any,
         *,
         outline: Any = None,
-        terminals: Mapping[str, Any] | None = None,
+        terminals: Any = None,
         anomalous: Any = None,
         origin: Any = (0.0, 0.0),
     ):
         require_double("Film", jnp.zeros(()).dtype)
+        # as they came: inside jit what is known is known only in that form
+        known = concrete(spacing), concrete(origin)
         self.spacing = positive("spacing", spacing).astype(float)
         self.origin = with_shape("origin", origin, (2,)).astype(float)
         mask = None if mask is None else known_mask(mask)
         if outline is not None:
-            outline = outline_distance(outline, mask, self.spacing, self.origin)
-            inside = np.asarray(jax.lax.stop_gradient(outline)) < 0
-            mask = cells_inside(inside)
+            distance, mask = outline_distance(outline, mask, *known)
+            inside = distance < -ON_OUTLINE * np.abs(distance).max()
+            topology = topology_inside(inside & topology_of(mask).free)
+            mask = mask & cells_inside(topology.free)
+            self.outline = jnp.asarray(distance)
         elif mask is None:
             raise ValueError("mask must be given where there is no outline")
-        self.outline, self.shape = outline, mask.shape
+        else:
+            self.outline = None
+        self.shape = mask.shape
         self.pearl_length, mask = pearl_length_map(pearl_length, mask, outline is not None)
-        topology = topology_of(mask) if outline is None else topology_inside(inside)
-        if not topology.free.any():
-            raise ValueError("mask must contain a square of at least 2 x 2 cells of film")
+        topology = topology_of(mask) if outline is None else topology
+        if not topology.free.any() and not topology.holes:
+            raise ValueError("mask must contain a square of at least 2 x 2 cells of film, or a ring")
         self.mask = jnp.asarray(mask)
-        self.anomalous = cell_map("anomalous", 1.0 if anomalous is None else anomalous, self.shape)
-        self.nodes = nodes_of(topology.free, topology.hole_nodes, topology.hole_of, topology.holes)
+        self.anomalous = cell_map("anomalous", 1.0 if anomalous is None else anomalous, mask)
+        nodes = nodes_of(topology.free, topology.hole_nodes, topology.hole_of, topology.holes)
+        self.nodes = jax.tree.map(jnp.asarray, nodes)
         inner = [max(1, n - 1) for n in self.shape]
         self.symbol = jnp.asarray(even_symbol(node_kernel(*inner)))
         self.inverse = self._approximate_inverse(mask, topology)
@@ -120,12 +131,13 @@ class Film(eqx.Module):
         if terminals:
             if outline is not None:
                 raise ValueError("terminals need an outline in steps: leave out outline=")
-            known = {name: t if isinstance(t, Terminal) else Terminal(t) for name, t in terminals.items()}
-            spacing, origin = (concrete(a) for a in (self.spacing, self.origin))
-            if spacing is None or origin is None:
+            if not isinstance(terminals, Mapping):
+                raise ValueError(f"terminals must be a mapping, name -> Terminal, got a {type(terminals).__name__}")
+            if known[0] is None or known[1] is None:
                 raise ValueError("spacing and origin must be known where there are terminals")
-            self.ramps, self.outlines = ramps_of(mask, known, float(spacing), origin)
-            self.terminals, self.entries = tuple(known), tuple(known.values())
+            named = {name: t if isinstance(t, Terminal) else Terminal(t) for name, t in terminals.items()}
+            self.ramps, self.outlines = ramps_of(mask, named, float(known[0]), np.asarray(known[1], float))
+            self.terminals, self.entries = tuple(named), tuple(named.values())
 
     # --- geometry
 
@@ -145,12 +157,17 @@ class Film(eqx.Module):
         return self._grid(0.5, 0)
 
     def replace(self, *, pearl_length: Any = None, anomalous: Any = None, outline: Any = None) -> "Film":
-        """The film with other maps, on the same nodes; its preconditioner stays and may cost a few more steps.
+        """The film with other maps, on the same nodes; with traced ones, the preconditioner stays and costs more steps.
 
         Args:
-            pearl_length: as the class; cells that are infinite have to be so already.
+            pearl_length: as the class; what it is without film does not matter.
             anomalous: as the class.
-            outline: signed distance at the nodes; nodes do not change sides with it.
+            outline: signed distance at the nodes, of a change so small that no node changes sides (by more than a
+                twentieth of a cell). Links shorter than that do not answer to it, so that larger changes are better
+                made in new films.
+
+        Raises:
+            ValueError: as the class; an outline that moves nodes to its other side, or for a film without one.
 
         Example:
             >>> film = Film(np.ones((8, 8), bool), 0.1, 1.0)
@@ -160,16 +177,33 @@ class Film(eqx.Module):
         """
         film = self
         if pearl_length is not None:
-            value = positive_map("pearl_length", pearl_length, self.shape)
+            value = positive_map("pearl_length", pearl_length, self.mask)
             film = eqx.tree_at(lambda f: f.pearl_length, film, value)
         if anomalous is not None:
-            film = eqx.tree_at(lambda f: f.anomalous, film, cell_map("anomalous", anomalous, self.shape))
+            film = eqx.tree_at(lambda f: f.anomalous, film, cell_map("anomalous", anomalous, self.mask))
         if outline is not None:
             if self.outline is None:
                 raise ValueError("outline can only be replaced in a film that was made with one")
             value = with_shape("outline", outline, tuple(n + 1 for n in self.shape)).astype(float)
+            far = SMALLEST_FRACTION * self.spacing
+            wrong = (self.nodes.free & (value > far)) | (~self.nodes.free & (value < -far) & (self.outline >= 0))
+            message = "outline must leave every node on its side: make a new film for a larger change"
+            if traced(wrong):
+                value = eqx.error_if(value, wrong.any(), message)
+            elif wrong.any():
+                raise ValueError(f"{message}, got {int(wrong.sum())} nodes that change sides")
             film = eqx.tree_at(lambda f: f.outline, film, value)
+        if pearl_length is not None and not traced(film):
+            free, tied, group = (np.asarray(a) for a in self.nodes[:3])
+            inverse = film._approximate_inverse(np.asarray(self.mask), Topology(free, tied, group, self.holes))
+            film = eqx.tree_at(lambda f: f.inverse, film, inverse)
         return film
+
+    @property
+    def hole_labels(self) -> Int[Array, "mx my"]:
+        """Index of the hole that every node belongs to, -1 for none."""
+        none = jnp.full(self.nodes.free.size, -1)
+        return none.at[self.nodes.tied].set(self.nodes.group).reshape(self.nodes.free.shape)
 
     # --- the problem
 
@@ -195,7 +229,7 @@ class Film(eqx.Module):
             terminal_currents: current into the film through each terminal, name -> current or `(t,)` in their order.
                 The sum over the terminals of a piece of film is zero.
             fluxoids: flux trapped in each hole, `(holes,)`; None is zero.
-            moments: m of every cell, `(nx, ny, 2)`, |m| at most 1; None is zero.
+            moments: m of every cell, `(nx, ny, 2)`; None is zero. Their length is not checked: all is linear in them.
             vortices: position and flux of pinned vortices, `(v, 3)`.
             tolerance: of the residual over the right-hand side.
             max_steps: products allowed.
@@ -206,12 +240,13 @@ class Film(eqx.Module):
             eqx.EquinoxRuntimeError: not converged, and `throw=True`.
         """
         sources = self._sources(applied_field, fluxoids, moments, vortices)
-        varies = hasattr(applied_field, "field") or np.ndim(applied_field) > 0
-        uniform = jnp.full((), jnp.nan) if varies else sources.field[0, 0]
+        known_elsewhere = hasattr(applied_field, "field") or np.ndim(applied_field) == 0
+        applied = applied_field if hasattr(applied_field, "field") else sources.field[0, 0]
         currents = self._currents(terminal_currents)
-        tolerance = positive("tolerance", tolerance)
-        found = _solve(self, sources, currents, tolerance, jnp.asarray(max_steps), throw)
-        return FilmState(film=self, terminal_currents=currents, applied_field=uniform, history=None, **found)
+        tolerance, max_steps = positive("tolerance", tolerance), step_limit("max_steps", max_steps)
+        found = _solve(self, sources, currents, tolerance, max_steps, throw)
+        applied = applied if known_elsewhere else None
+        return FilmState(film=self, terminal_currents=currents, applied_field=applied, history=None, **found)
 
     def inductance(self, tolerance: Any = 1e-10) -> Float[Array, "holes holes"]:
         """Inductance matrix of the holes: fluxoids are L times the currents that circulate around them.
@@ -227,7 +262,7 @@ class Film(eqx.Module):
         """
         if not self.holes:
             raise ValueError("inductance needs a film with holes")
-        solve = lambda fluxoids: self.solve(fluxoids=fluxoids, tolerance=tolerance).hole_currents
+        solve = lambda fluxoids: self.solve(fluxoids=fluxoids, tolerance=tolerance).of_holes()
         return inverse_by_halves(jax.vmap(solve)(jnp.eye(self.holes)), jnp.ones(()))[0]
 
     def _sources(self, applied_field, fluxoids, moments, vortices):
@@ -263,8 +298,10 @@ class Film(eqx.Module):
         part = at - cell.astype(float)
         movable = self.nodes.free.ravel().at[self.nodes.tied].set(True).reshape(self.nodes.free.shape)
         corners = [(i, j, cell[:, 0] + i, cell[:, 1] + j) for i, j in ((0, 0), (1, 0), (0, 1), (1, 1))]
-        inside = jnp.stack([movable[k, l] for _, _, k, l in corners]).all(axis=0)
-        outside = ((part < 0) | (part > 1)).any(axis=1) | ~inside
+        # a corner without a share need not be movable
+        unused = lambda p, upper: p == 0 if upper else p == 1
+        held = [movable[k, l] | unused(part[:, 0], i) | unused(part[:, 1], j) for i, j, k, l in corners]
+        outside = ((part < 0) | (part > 1)).any(axis=1) | ~jnp.stack(held).all(axis=0)
         known = concrete(outside)
         message = "vortices must lie in the film, a cell or more from its outline"
         if known is None:
@@ -317,8 +354,8 @@ class Film(eqx.Module):
         for weights, axis in ((along_x, 0), (along_y, 1)):
             low, high = (jax.lax.slice_in_dim(a, s, e, axis=axis) for a, s, e in _ends(self.outline, axis))
             one, other = (jax.lax.slice_in_dim(a, s, e, axis=axis) for a, s, e in _ends(self.nodes.free, axis))
-            cut = one != other
             inner, outer = jnp.where(one, low, high), jnp.where(one, high, low)
+            cut = (one != other) & (outer >= 0)  # the mask may end the film as well
             part = inner / jnp.where(cut, inner - outer, 1.0)
             found.append(jnp.where(cut, weights / jnp.clip(part, SMALLEST_FRACTION, 1.0), weights))
         return tuple(found)
@@ -361,8 +398,7 @@ class Film(eqx.Module):
 
     def _approximate_inverse(self, mask, topology):
         cells = jnp.broadcast_to(self.pearl_length / 2, self.shape)
-        rows, columns = (np.flatnonzero(topology.free.any(axis=axis)) for axis in (1, 0))
-        full = topology.free[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+        full = is_rectangle(topology.free)
         uniform = self.pearl_length.ndim == 0 or (not traced(cells) and np.ptp(np.asarray(cells)[mask]) == 0)
         if uniform and full and not topology.holes and self.outline is None:
             return Sines(topology.free, self.spacing, cells[tuple(np.argwhere(mask)[0])])
@@ -389,8 +425,12 @@ def _solve(film, sources, currents, tolerance, max_steps, throw):
 
     def solve(matrix, right):
         right = project(film.nodes, right)  # of a cotangent too
-        found = conjugate_gradients(matrix, right, lambda u: project(film.nodes, inverse(u)), tolerance, max_steps)
-        return found.x, (found.residual, found.steps)
+        approximate = lambda u: project(film.nodes, inverse(u))
+        found = conjugate_gradients(matrix, right, approximate, AIM * tolerance, max_steps)
+        # not the residual of the recurrence, which goes on falling where rounding has ended that of x
+        size = jnp.sqrt(jnp.sum(right**2))
+        residual = jnp.sqrt(jnp.sum((right - matrix(found.x)) ** 2)) / jnp.where(size > 0, size, 1.0)
+        return found.x, (residual, found.steps)
 
     u, (residual, steps) = jax.lax.custom_linear_solve(matrix, right, solve, solve, symmetric=True, has_aux=True)
     stream = start + u

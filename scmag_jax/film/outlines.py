@@ -8,15 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .._checks import concrete, not_negative, positive, with_shape
 
-def signed_distance(polygons: Sequence[Any], points: Float[Array, "*s 2"]) -> Float[Array, "*s"]:
+
+def signed_distance(polygons: Sequence[Any], points: Any) -> Float[Array, "*s"]:
     """Distance to the nearest side of polygons, negative inside the first and outside all others.
 
     Differentiable in the corners of the polygons.
 
     Args:
         polygons: the outline and those of holes, each `(k, 2)`, open or closed.
-        points: where.
+        points: where, `(..., 2)`.
 
     Raises:
         ValueError: something that is no polygon.
@@ -26,12 +28,13 @@ def signed_distance(polygons: Sequence[Any], points: Float[Array, "*s 2"]) -> Fl
         >>> print(signed_distance([square, [(1, 1), (2, 1), (2, 2)]], jnp.array([[3.0, 2.0], [1.8, 1.2], [5.0, 2.0]])))
         [-1.   0.2  1. ]
     """
+    points = with_shape("points", points, ("...", 2)).astype(float)
     if len(polygons) == 0:
         raise ValueError("outline must have at least one polygon")
     found = jnp.full(points.shape[:-1], -jnp.inf).ravel()
     for number, polygon in enumerate(polygons):
-        corners = jnp.asarray(polygon, float)
-        if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 3:
+        corners = with_shape("outline", polygon, ("k", 2)).astype(float)
+        if len(corners) < 3:
             raise ValueError(f"outline must be polygons of shape (k, 2), k at least 3, got {corners.shape}")
         distance = _to_polygon(corners, points.reshape(-1, 2))
         # a point is in the film if it is inside the first and outside the others
@@ -80,10 +83,22 @@ def rim(mask: Any, spacing: Any, width: Any) -> Float[Array, "nx ny"]:
     """
     from scipy import ndimage
 
-    from .._checks import not_negative, positive
-
+    known = np.pad(known_mask(mask), 1)
     spacing, width = positive("spacing", spacing), not_negative("width", width)
-    known = np.pad(np.asarray(mask, bool), 1)
     distance = spacing * jnp.asarray(ndimage.distance_transform_edt(known)[1:-1, 1:-1] - 0.5)
     ramp = jnp.clip(distance / jnp.where(width > 0, width, 1.0), 0.0, 1.0)
     return jnp.where(known[1:-1, 1:-1], jnp.where(width > 0, ramp, 1.0), 0.0)
+
+
+def known_mask(mask):
+    """A mask of cells, which has to be known."""
+    known = concrete(mask)
+    if known is None:
+        raise ValueError("mask must be known: what is film cannot be traced")
+    if known.ndim != 2 or known.size == 0:
+        raise ValueError(f"mask must have shape (nx, ny), got {known.shape}")
+    if known.dtype != bool and not np.isin(known, (0, 1)).all():
+        raise ValueError("mask must be boolean")
+    if not known.any():
+        raise ValueError("mask must contain film, got none")
+    return known.astype(bool)

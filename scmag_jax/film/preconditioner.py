@@ -86,8 +86,8 @@ class Multigrid(eqx.Module):
         labels.ravel()[tied] = group + 1
         mask, free, labels = (np.pad(a, add) for a in (mask, free, labels))
         numbers = stiffness, along_x, along_y, spacing
-        convert = jax.lax.stop_gradient if traced(numbers) else np.asarray
-        *maps, spacing = map(convert, numbers)
+        stop = lambda a: jax.lax.stop_gradient(jnp.asarray(a))
+        *maps, spacing = map(stop if traced(numbers) else np.asarray, numbers)
         xp = namespace(*maps)
         stiffness, along_x, along_y = (xp.pad(a, add) for a in maps)
         levels = []
@@ -143,7 +143,7 @@ def link_means(mask: Any, cells: Any) -> tuple:
 def _coarse_cells(mask, cells):
     four = lambda a: a.reshape(a.shape[0] // 2, 2, a.shape[1] // 2, 2)
     film, xp = four(mask), namespace(cells)
-    count = np.maximum(film.sum(axis=(1, 3)), 1)
+    count = np.maximum(film.sum(axis=(1, 3)), 1.0)
     return film.any(axis=(1, 3)), four(xp.where(mask, cells, 0.0)).sum(axis=(1, 3)) / count
 
 

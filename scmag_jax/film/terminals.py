@@ -29,7 +29,7 @@ class Terminal(eqx.Module):
             at the rim of the grid, where it would cut a lead that is drawn.
 
     Raises:
-        ValueError: a region that is no polygon, samples that do not add up to something positive, an unknown lead.
+        ValueError: a region that is no polygon, samples whose sum is not positive, an unknown lead.
 
     Example:
         >>> Terminal([(-1, 0), (1, 0), (1, 5), (-1, 5)], lead="straight").lead
@@ -116,6 +116,7 @@ def ramps_of(
                 corners.append(origin + spacing * (ends[k] + directions[0] / 2))
                 outward.append(directions[0])
                 steps.append(np.eye(len(terminals))[index] * rises[k])
+    _refuse_touching(faces, outlines, mask.shape)
     nodes, per_current = _along_outlines(faces, fractions, mask.shape)
     count = len(terminals)
     arrays = (
@@ -145,12 +146,16 @@ def lead_field(
         across = jnp.stack([-outward[1], outward[0]])
         away = points - corner[None]
         x, y = away @ outward, away @ across
-        r = jnp.sqrt(x**2 + y**2 + height**2)
-        # x + r where x > 0 would cancel
+        square = x**2 + y**2 + height**2
+        r = jnp.sqrt(jnp.where(square > 0, square, 1e-300))
+        # r - x cancels where x > 0
         behind = jnp.where(x > 0, (y**2 + height**2) / jnp.where(x > 0, r + x, 1.0), r - x)
         bz = -jnp.log(jnp.where(behind > 0, behind, 1.0))
         sign = jnp.where(height < 0, -1.0, 1.0)
-        bt = jnp.arctan2(y, jnp.abs(height)) + jnp.arctan2(x * y, jnp.abs(height) * r)
+        # on a side of the strip, in its plane, angles are those of the middle, zero; and have a derivative
+        level = (height == 0) & (y == 0)
+        z, side = jnp.where(level, 1.0, jnp.abs(height)), jnp.where(level, 0.0, y)
+        bt = jnp.arctan2(side, z) + jnp.arctan2(x * side, z * r)
         return total + jump * jnp.concatenate([sign * bt[:, None] * across[None], bz[:, None]], axis=1), None
 
     start = jnp.zeros((len(points), 3), points.dtype)
@@ -183,11 +188,24 @@ def _run(mine):
 
 
 def _shares(profile, count):
-    if profile is None:
+    """What of the current enters through each face: integrals of the samples' interpolation."""
+    if profile is None or len(profile) == 1:
         return np.full(count, 1 / count)
-    at = (np.arange(count) + 0.5) / count
-    sampled = np.interp(at, np.linspace(0, 1, len(profile)), profile) if len(profile) > 1 else np.ones(count)
-    return sampled / sampled.sum()
+    samples, ends = np.linspace(0, 1, len(profile)), np.linspace(0, 1, count + 1)
+    at = np.union1d(samples, ends)
+    density = np.interp(at, samples, profile)
+    total = np.concatenate([[0.0], np.cumsum(np.diff(at) * (density[1:] + density[:-1]) / 2)])
+    return np.diff(np.interp(ends, at, total)) / total[-1]
+
+
+def _refuse_touching(faces, outlines, shape):
+    """Where corners touch, one node would have to have the stream function of two outlines."""
+    index = faces.start @ np.array([shape[1] + 1, 1])
+    twice = np.bincount(index, minlength=(shape[0] + 1) * (shape[1] + 1))[index] > 1
+    wrong = twice & np.isin(faces.outline, outlines)
+    if wrong.any():
+        where = faces.start[wrong][0].tolist()
+        raise ValueError(f"mask must not touch itself by a corner where there are terminals, got node {where}")
 
 
 def _along_outlines(faces, fractions, shape):

@@ -73,6 +73,17 @@ def cells_inside(inside: Bool[np.ndarray, "mx my"]) -> Bool[np.ndarray, "nx ny"]
     return inside[:-1, :-1] | inside[1:, :-1] | inside[:-1, 1:] | inside[1:, 1:]
 
 
+def is_rectangle(free: Bool[np.ndarray, "mx my"]) -> bool:
+    """Whether the free nodes fill a rectangle.
+
+    Example:
+        >>> print(is_rectangle(np.array([[False, True, True]])), is_rectangle(np.array([[True, False, True]])))
+        True False
+    """
+    rows, columns = (np.flatnonzero(free.any(axis=axis)) for axis in (1, 0))
+    return bool(len(rows) and free[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all())
+
+
 def _sorted(labels, free, count):
     nodes = np.flatnonzero(~free & (labels > 0))
     hole_of = labels.ravel()[nodes] - 1

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 WEIGHT = 0.8  # of damped Jacobi sweeps
 SWEEPS = 2  # before and after
@@ -26,10 +26,10 @@ class Nodes(NamedTuple):
         size: number of nodes of each group, `(groups,)`; 1 for groups that a coarse level does not see.
     """
 
-    free: Bool[Array, "mx my"]
-    tied: Array
-    group: Array
-    size: Float[Array, "g"]
+    free: Any
+    tied: Any
+    group: Any
+    size: Any
 
 
 class Level(NamedTuple):
@@ -49,14 +49,14 @@ class Level(NamedTuple):
 
 
 def nodes_of(free: np.ndarray, tied: np.ndarray, group: np.ndarray, groups: int) -> Nodes:
-    """`Nodes` of known masks.
+    """`Nodes` of known masks, in NumPy, so that they stay known inside jit too.
 
     Example:
         >>> print(nodes_of(np.ones((2, 2), bool), np.array([], int), np.array([], int), 0).size.shape)
         (0,)
     """
     size = np.maximum(np.bincount(group, minlength=groups), 1).astype(float)
-    return Nodes(*map(jnp.asarray, (free, tied, group, size)))
+    return Nodes(free, tied, group, size)
 
 
 def project(nodes: Nodes, x: Float[Array, "mx my"]) -> Float[Array, "mx my"]:
@@ -64,7 +64,7 @@ def project(nodes: Nodes, x: Float[Array, "mx my"]) -> Float[Array, "mx my"]:
 
     Example:
         >>> nodes = nodes_of(np.array([[True, False, False, False]]), np.array([1, 2]), np.array([0, 0]), 1)
-        >>> print(project(nodes, jnp.array([[1.0, 2.0, 4.0, 5.0]])))
+        >>> print(project(jax.tree.map(jnp.asarray, nodes), jnp.array([[1.0, 2.0, 4.0, 5.0]])))
         [[1. 3. 3. 0.]]
     """
     kept = jnp.where(nodes.free, x, 0.0)
@@ -119,13 +119,19 @@ def level(nodes: Nodes, labels: np.ndarray, along_x: Any, along_y: Any) -> Level
     entries = diagonal(along_x, along_y)
     if labels.any():
         # e^T A e of the indicator e of a group is the weight of the links that leave it; over n for its normalised one
-        leaving_x, leaving_y = along_x * (labels[1:] != labels[:-1]), along_y * (labels[:, 1:] != labels[:, :-1])
+        leaving_x = xp.where(labels[1:] != labels[:-1], along_x, 0.0)
+        leaving_y = xp.where(labels[:, 1:] != labels[:, :-1], along_y, 0.0)
         leaving = diagonal(leaving_x, leaving_y).ravel()
         count = nodes.size.size + 1
-        members = np.maximum(np.bincount(labels.ravel(), minlength=count), 1)
-        means = xp.bincount(labels.ravel(), weights=leaving, minlength=count) / members
+        members = np.maximum(np.bincount(labels.ravel(), minlength=count), 1.0)
+        sums: Any
+        if xp is np:
+            sums = np.bincount(labels.ravel(), weights=leaving, minlength=count)
+        else:
+            sums = jax.ops.segment_sum(leaving, labels.ravel(), count)
+        means = sums / members
         entries = xp.where(labels > 0, means[labels], entries)
-    movable = (np.asarray(nodes.free) | (labels > 0)) & (entries > 0)
+    movable = (nodes.free | (labels > 0)) & (entries > 0)
     return Level(nodes, along_x, along_y, xp.where(movable, WEIGHT / xp.where(movable, entries, 1.0), 0.0))
 
 
