@@ -43,8 +43,8 @@ class Film(eqx.Module):
 
     Cells are squares, and currents flow along their sides in boxes whose inductances are exact. As long as `Lam` is
     above the spacing, moments of rectangles are of second order in it (of order 1.5 with holes or inward corners), and
-    outlines in steps of the first: -0.8 % for a disk of 256 cells across. Links that are cut where a signed distance
-    says so leave +0.005, +0.02 and +0.1 % of that for `Lam` = 1, 0.1 and 0.01 radii, of order 1.5 and more.
+    outlines in steps of the first: a disk of 256 cells across is 0.8 % off. Links that are cut where a signed distance
+    says so leave 0.005, 0.02 and 0.1 % of error for `Lam` = 1, 0.1 and 0.01 radii, falling with order 1.5 or more.
 
     Maps and spacing may be traced; mask, outline and terminals have to be known. :meth:`replace` gives a film with
     other maps without looking at the mask again.
