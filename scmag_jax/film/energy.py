@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from .._checks import positive, with_shape
 from ..energy import FreeEnergy
+from .driving import applied_at_nodes, currents_into
 from .film import Film
 
 
@@ -67,8 +68,8 @@ class FilmEnergy(FreeEnergy):
         if not isinstance(film, Film):
             raise ValueError(f"film must be a Film, got {type(film).__name__}")
         self.film = film
-        self.applied_field = film._applied(applied_field)
-        self.terminal_currents = film._currents(terminal_currents)
+        self.applied_field = applied_at_nodes(film, applied_field)
+        self.terminal_currents = currents_into(film, terminal_currents)
         self.fluxoids = None if fluxoids is None else with_shape("fluxoids", fluxoids, (film.holes,)).astype(float)
         self.vortices = None if vortices is None else with_shape("vortices", vortices, ("v", 3)).astype(float)
         self.lorentz = with_shape("lorentz", lorentz, ()).astype(float)

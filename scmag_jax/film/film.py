@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from .._checks import concrete, positive, real_array, require_double, step_limit, traced, with_shape
+from .._checks import concrete, positive, require_double, step_limit, traced, with_shape
 from ..numerics.cg import conjugate_gradients
 from ..numerics.inverse import inverse_by_halves
 from ..numerics.multigrid import Nodes, nodes_of, project
 from ..solution import RESULTS
-from .functional import Sources, Stiffness, differences, linear, quadratic, quadratic_of_links
+from .driving import currents_into, sources_of
+from .functional import Stiffness, differences, linear, quadratic, quadratic_of_links
 from .kernels import even_symbol, node_kernel
 from .maps import cell_map, outline_distance, pearl_length_map, positive_map
 from .outlines import known_mask
@@ -26,7 +27,6 @@ from .topology import Topology, cells_inside, is_rectangle, topology_inside, top
 SMALLEST_FRACTION = 0.05  # of a link cut by the outline: shorter ones count as that long
 ON_OUTLINE = 1e-9  # of the largest distance: nodes that close to the outline are not inside
 AIM = 0.9  # of the tolerance: what conjugate gradients aim at
-CONSERVED = 1e-9  # of the largest terminal current: how far the sum may be off zero
 
 
 class Film(eqx.Module):
@@ -239,10 +239,10 @@ class Film(eqx.Module):
             ValueError: wrong shapes, NaN, currents that do not add up to zero, a vortex outside the film.
             eqx.EquinoxRuntimeError: not converged, and `throw=True`.
         """
-        sources = self._sources(applied_field, fluxoids, moments, vortices)
+        sources = sources_of(self, applied_field, fluxoids, moments, vortices)
         known_elsewhere = hasattr(applied_field, "field") or np.ndim(applied_field) == 0
         applied = applied_field if hasattr(applied_field, "field") else sources.field[0, 0]
-        currents = self._currents(terminal_currents)
+        currents = currents_into(self, terminal_currents)
         tolerance, max_steps = positive("tolerance", tolerance), step_limit("max_steps", max_steps)
         found = _solve(self, sources, currents, tolerance, max_steps, throw)
         applied = applied if known_elsewhere else None
@@ -264,81 +264,6 @@ class Film(eqx.Module):
             raise ValueError("inductance needs a film with holes")
         solve = lambda fluxoids: self.solve(fluxoids=fluxoids, tolerance=tolerance).of_holes()
         return inverse_by_halves(jax.vmap(solve)(jnp.eye(self.holes)), jnp.ones(()))[0]
-
-    def _sources(self, applied_field, fluxoids, moments, vortices):
-        corners = tuple(n + 1 for n in self.shape)
-        field = jnp.broadcast_to(self._applied(applied_field), corners)
-        flux = jnp.zeros(corners)
-        if fluxoids is not None:
-            each = with_shape("fluxoids", fluxoids, (self.holes,)).astype(float)
-            flux = flux.ravel().at[self.nodes.tied].set((each / self.nodes.size)[self.nodes.group]).reshape(corners)
-        if vortices is not None:
-            flux = flux + self._of_vortices(with_shape("vortices", vortices, ("v", 3)).astype(float))
-        if moments is None:
-            potential = jnp.zeros((*self.shape, 2))
-        else:
-            m = with_shape("moments", moments, (*self.shape, 2)).astype(float)
-            amplitude = jnp.where(self.mask, self.anomalous, 0.0)
-            potential = amplitude[..., None] * jnp.stack([m[..., 1], -m[..., 0]], axis=-1)
-        return Sources(field, potential, flux)
-
-    def _applied(self, field):
-        """Applied field as a number or one at every node."""
-        corners = tuple(n + 1 for n in self.shape)
-        if hasattr(field, "field"):
-            points = jnp.concatenate([self.node_positions, jnp.zeros((*corners, 1))], axis=-1)
-            field = field.field(points)[..., 2]
-        field = real_array("applied_field", field).astype(float)
-        return field if field.ndim == 0 else with_shape("applied_field", field, corners)
-
-    def _of_vortices(self, vortices):
-        """Flux at the nodes: each vortex shared by the corners of its cell, so that its position can vary."""
-        at = (vortices[:, :2] - self.origin[None]) / self.spacing
-        cell = jnp.clip(jnp.floor(jax.lax.stop_gradient(at)).astype(int), 0, jnp.asarray(self.shape)[None] - 1)
-        part = at - cell.astype(float)
-        movable = self.nodes.free.ravel().at[self.nodes.tied].set(True).reshape(self.nodes.free.shape)
-        corners = [(i, j, cell[:, 0] + i, cell[:, 1] + j) for i, j in ((0, 0), (1, 0), (0, 1), (1, 1))]
-        # a corner without a share need not be movable
-        unused = lambda p, upper: p == 0 if upper else p == 1
-        held = [movable[k, l] | unused(part[:, 0], i) | unused(part[:, 1], j) for i, j, k, l in corners]
-        outside = ((part < 0) | (part > 1)).any(axis=1) | ~jnp.stack(held).all(axis=0)
-        known = concrete(outside)
-        message = "vortices must lie in the film, a cell or more from its outline"
-        if known is None:
-            vortices = eqx.error_if(vortices, outside.any(), message)
-        elif known.any():
-            raise ValueError(f"{message}, got one at {np.asarray(vortices)[known][0, :2].tolist()}")
-        total = jnp.zeros(self.nodes.free.shape)
-        for i, j, k, l in corners:
-            share = jnp.where(i, part[:, 0], 1 - part[:, 0]) * jnp.where(j, part[:, 1], 1 - part[:, 1])
-            total = total.at[k, l].add(share * vortices[:, 2])
-        return total
-
-    def _currents(self, given):
-        """Currents into the terminals, `(t,)`, or None in a film that has none."""
-        if not self.terminals:
-            if given is not None and np.size(given):
-                raise ValueError("terminal_currents need a film with terminals, this one has none")
-            return None
-        if given is None:
-            return jnp.zeros(len(self.terminals))
-        if isinstance(given, Mapping):
-            unknown = [name for name in given if name not in self.terminals]
-            if unknown:
-                raise ValueError(f"terminal_currents must be of {', '.join(self.terminals)}, got {unknown[0]!r}")
-            values = [with_shape(f"terminal_currents[{n!r}]", given.get(n, 0.0), ()) for n in self.terminals]
-            currents = jnp.stack([value.astype(float) for value in values])
-        else:
-            currents = with_shape("terminal_currents", given, (len(self.terminals),)).astype(float)
-        where = np.array(self.outlines)
-        sums = jnp.stack([jnp.sum(jnp.where(where == number, currents, 0.0)) for number in sorted(set(self.outlines))])
-        wrong = jnp.max(jnp.abs(sums)) > CONSERVED * jnp.max(jnp.abs(currents))
-        message = "terminal_currents must add up to zero on every piece of film"
-        if traced(wrong):
-            return eqx.error_if(currents, wrong, message)
-        if wrong:
-            raise ValueError(f"{message}, got {np.asarray(currents).tolist()}")
-        return currents
 
     def _stiffness(self):
         """The quadratic part of F."""
