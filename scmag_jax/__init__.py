@@ -49,10 +49,15 @@ from .sources import MagneticDipole as MagneticDipole
 from .spins import Anisotropy as Anisotropy
 from .spins import Evolution as Evolution
 from .spins import Exchange as Exchange
+from .spins import Quasistatic as Quasistatic
 from .spins import Relaxation as Relaxation
+from .spins import Schedule as Schedule
 from .spins import StaggeredField as StaggeredField
 from .spins import evolve as evolve
+from .spins import hysteresis as hysteresis
+from .spins import quasistatic as quasistatic
 from .spins import relax as relax
+from .spins import schedules as schedules
 from .spins import textures as textures
 from .squid import Squid as Squid
 from .squid import susceptometry as susceptometry

@@ -96,6 +96,18 @@ def with_shape(name: str, value: Any, shape: tuple[int | str, ...]) -> jax.Array
     return array
 
 
+def broadcast_to_moments(name: str, value: Any, moments: jax.Array) -> jax.Array:
+    """A number or map, zero or more, as one value a moment with a last axis of length 1."""
+    array = real_array(name, value).astype(moments.dtype)
+    sites = moments.shape[:-1]
+    if array.shape not in ((), sites):
+        raise ValueError(f"{name} must be a number or have the shape {sites} of the moments, got {array.shape}")
+    known = concrete(value)
+    if known is not None and (known < 0).any():
+        raise ValueError(f"{name} must not be negative, got {known.min()}")
+    return jnp.broadcast_to(array, sites)[..., None]
+
+
 def as_float(name: str, value: Any) -> jax.Array:
     """`value` as an array of a real floating type, NaN and infinity included; text and complex values are refused."""
     try:

@@ -71,7 +71,7 @@ def relax(
 
     answer = _relax_starts(run, ensemble, len(positions))
     converged, energy = answer["converged"], answer["energy"]
-    from .reproduce.files import complete_file
+    from .files import complete_file
 
     with complete_file(output) as temporary:
         _save(temporary, run, positions, answer)

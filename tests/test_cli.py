@@ -9,7 +9,7 @@ import pytest
 
 import scmag_jax as sm
 from scmag_jax import cli, config
-from scmag_jax.reproduce.files import complete_file
+from scmag_jax.files import complete_file
 
 GOOD = """
 output = "state.npz"

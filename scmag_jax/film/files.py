@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._checks import require_double, traced
+from ..files import complete_file
 from ..numerics.multigrid import Level, Nodes
 from ..solution import RESULTS
 from .film import Film
@@ -62,14 +63,8 @@ def save_film(path: str | os.PathLike, film_or_state: Any) -> None:
     arrays: dict[str, Any] = {}
     tree = _taken_apart("", film_or_state, arrays)
     arrays[HEADER] = np.array(json.dumps({"format": FORMAT, "version": VERSION, "tree": tree}))
-    path = pathlib.Path(path)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with unfinished.open("wb") as file:
-            np.savez(file, **arrays)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with complete_file(pathlib.Path(path)) as file:
+        np.savez(file, **arrays)
 
 
 def load_film(path: str | os.PathLike) -> Film | FilmState:

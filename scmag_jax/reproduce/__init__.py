@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..files import complete_file
 from . import claims as tables
-from .files import complete_file
 from .paper import Paper
 
 DPI = 150

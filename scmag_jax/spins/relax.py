@@ -10,29 +10,15 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from .._checks import concrete, real_array
+from .._checks import broadcast_to_moments, concrete, real_array
 from ..energy import check_scalar
 from ..solution import RESULTS, Solution
 from ._optimiser import canonical
-from ._spectral import spectral_projected_gradient
-
-
-def _unit(p):
-    return p / jnp.sqrt(jnp.sum(p**2, axis=-1, keepdims=True))
-
-
-def _ball(p):
-    square = jnp.sum(p**2, axis=-1, keepdims=True)
-    return p / jnp.sqrt(jnp.maximum(square, 1.0))
-
+from .friction import PATIENCE, Friction, settle
 
 LINE_SEARCH = optax.scale_by_zoom_linesearch(max_linesearch_steps=20, initial_guess_strategy="one")
-PROJECTIONS = {"unit": _unit, "ball": _ball}
-DEFAULT_OPTIMISERS = {
-    "unit": optax.lbfgs(memory_size=20, linesearch=LINE_SEARCH),
-    "ball": spectral_projected_gradient(_ball),
-}
-PATIENCE = 1000  # steps without a lower energy or residual after which a run is called stalled
+ON_SPHERES = optax.lbfgs(memory_size=20, linesearch=LINE_SEARCH)
+CONSTRAINTS = ("unit", "ball")
 SINGLE_PRECISION_TOLERANCE = 1e-5
 
 
@@ -43,7 +29,8 @@ class Relaxation(Solution):
         moments: relaxed configuration, shape of the start; the constraint holds exactly.
         energy: its free energy.
         result: member of `RESULTS`.
-        stats: `steps`, and `residual` = max |tangent h| / max |h| of the returned moments.
+        stats: `steps` (evaluations of the field where no optimiser was given in the ball), and `residual` = max
+            |tangent h| / max |h| of the returned moments, with pinning that of the force beyond it; `start_energy`.
         history: None.
     """
 
@@ -68,15 +55,24 @@ def relax(
     *,
     optimiser: optax.GradientTransformation | None = None,
     constraint: str = "unit",
+    pinning: Any = None,
+    radius: Any = 1.0,
     tolerance: Any = 1e-8,
     max_steps: Any = 20_000,
     throw: bool = True,
 ) -> Relaxation:
-    """Relax moments to a local minimum of a free energy.
+    r"""Relax moments to a local minimum of a free energy.
 
     Minimises `F(P(p))`, P the projection on the constraint, with the optimiser's steps from `p = P(p)`; stops when
     `max |tangent h| <= tolerance max |h|`, h = -dF/dm. On the boundary of the ball the tangent field is what remains
-    when a field that points outwards is taken away. A start that is stationary already is returned as it is and counts
+    when a field that points outwards is taken away.
+
+    In the ball moments may be pinned: they stay where |h| is below their threshold, and yield otherwise until
+
+        F(m) + sum_i pinning_i |m_i - m0_i|,    |m_i| <= radius_i
+
+    is at the nearest minimum downhill (dry friction; the pinned textures of Xiang 2023, re-derived). F alone then falls
+    by the work against friction at least. A start that is stationary already is returned as it is and counts
     as successful, be it a maximum or a saddle: perturb it to leave. Runs under `jax.vmap` for batches of starts or of
     energies; a second call with the same F and shapes does not retrace, new optimiser objects of the same kind included
     (a new lambda is a new F; a `jax.tree_util.Partial` of one function with its arrays is not).
@@ -84,9 +80,11 @@ def relax(
     Args:
         F: free energy, `FreeEnergy` or plain function, of one configuration.
         m0: start, shape `(..., components)`; scaled to the constraint.
-        optimiser: any optax optimiser; None = L-BFGS with a zoom line search, and
-            spectral projected gradients in the ball.
-        constraint: "unit": |m| = 1 on every site; "ball": |m| <= 1 (coarse-grained textures).
+        optimiser: any optax optimiser; None = L-BFGS with a zoom line search, and in the ball proximal steps of the
+            length of Barzilai and Borwein.
+        constraint: "unit": |m| = 1 on every site; "ball": |m| <= radius (coarse-grained textures).
+        pinning: threshold of the field, a number or a map of the moments; in the ball, without an optimiser.
+        radius: of the ball, a number or a map of the moments.
         tolerance: on the relative tangent field.
         max_steps: steps of the optimiser, an integer from 0.
         throw: raise if it did not converge; False returns the state of lowest energy and `result` says why.
@@ -96,7 +94,8 @@ def relax(
 
     Raises:
         ValueError: NaN or zero-length moments, an unknown constraint, a tolerance that single precision cannot meet,
-            an optimiser that is not optax's, `max_steps` that are no number of steps.
+            an optimiser that is not optax's, `max_steps` that are no number of steps, pinning or a radius on unit
+            vectors, below zero, or that do not fit the moments.
         eqx.EquinoxRuntimeError: not converged and `throw=True`.
 
     Example:
@@ -107,7 +106,7 @@ def relax(
          [0. 1.]]
     """
     m0 = real_array("m0", m0)
-    if constraint not in PROJECTIONS:
+    if constraint not in CONSTRAINTS:
         raise ValueError(f'constraint must be "unit" or "ball", got {constraint!r}')
     if m0.ndim < 1:
         raise ValueError("m0 must have the components of the moments on its last axis, got a scalar")
@@ -118,32 +117,69 @@ def relax(
     known = concrete(m0)
     if constraint == "unit" and known is not None and not (known**2).sum(-1).all():
         raise ValueError("m0 must not contain moments of zero length: they have no direction")
-    optimiser = DEFAULT_OPTIMISERS[constraint] if optimiser is None else canonical(optimiser)
+    if constraint == "unit":
+        friction = _refuse_friction(pinning, radius)
+    elif pinning is not None and optimiser is not None:
+        raise ValueError("pinning needs optimiser=None: optax optimisers know of no friction")
+    else:
+        friction = friction_of(m0, pinning, radius)
     tolerance, max_steps = jnp.asarray(tolerance, dtype=m0.dtype), jnp.asarray(max_steps)
-    found = _relax(F, m0, tolerance, max_steps, optimiser, constraint)
+    if constraint == "ball" and optimiser is None:
+        found = _settle(F, m0, friction, tolerance, max_steps)
+    else:
+        found = _relax(F, m0, friction, tolerance, max_steps, ON_SPHERES if optimiser is None else canonical(optimiser))
     if throw:
         failed = found.result != RESULTS.successful
         found = eqx.tree_at(lambda s: s.moments, found, found.result.error_if(found.moments, failed))
     return found
 
 
+def friction_of(m0: Float[Array, "..."], pinning: Any, radius: Any) -> Friction:
+    """Friction of moments in a ball from numbers or maps.
+
+    Raises:
+        ValueError: negative ones, or maps that do not fit.
+    """
+    pinning = broadcast_to_moments("pinning", 0.0 if pinning is None else pinning, m0)
+    return Friction(pinning, broadcast_to_moments("radius", radius, m0))
+
+
 @eqx.filter_jit
-def _relax(F, m0, tolerance, max_steps, optimiser, constraint):
+def _settle(F, m0, friction, tolerance, max_steps):
+    check_scalar(F, m0)
+    found = settle(F, friction.project(m0), friction, tolerance, max_steps)
+    finite = jnp.isfinite(found.energy) & jnp.isfinite(found.residual)
+    result = RESULTS.where(found.stalled, RESULTS.stalled, RESULTS.max_steps_reached)
+    result = RESULTS.where(found.residual <= tolerance, RESULTS.successful, result)
+    return Relaxation(
+        result=RESULTS.where(finite, result, RESULTS.nonfinite),
+        stats={"steps": found.evaluations, "residual": found.residual, "start_energy": found.start_energy},
+        history=None,
+        moments=found.moments,
+        energy=found.energy,
+    )
+
+
+@eqx.filter_jit
+def _relax(F, m0, friction, tolerance, max_steps, optimiser):
     check_scalar(F, m0)
     optimiser = optax.with_extra_args_support(optimiser)
-    project = PROJECTIONS[constraint]
+    project = _unit if friction is None else friction.project
 
     def projected(p):
         return F(project(p))
 
     def measure(moments):
         energy, slope = jax.value_and_grad(F)(moments)
-        descent = _tangent(moments, slope, constraint)
         largest = jnp.max(_length(slope))
+        if friction is None:
+            slope = _tangent(moments, slope)
+            force = _length(slope)
+        else:
+            # in the ball the optimiser needs the whole slope, to find its way back in
+            force = friction.unbalanced(moments, -slope, moments)
         # no field at all is a stationary state
-        residual = jnp.max(_length(descent)) / jnp.where(largest > 0, largest, 1.0)
-        # on the sphere the optimiser sees the slope along it; in the ball it needs the whole, to find its way back in
-        return energy, descent if constraint == "unit" else slope, residual
+        return energy, slope, jnp.max(force) / jnp.where(largest > 0, largest, 1.0)
 
     def step(state):
         extra = {"value": state.energy, "grad": state.slope, "value_fn": projected}
@@ -169,6 +205,7 @@ def _relax(F, m0, tolerance, max_steps, optimiser, constraint):
 
     start = project(m0)
     energy, slope, residual = measure(start)
+    start_energy = energy
     zero = jnp.zeros_like(max_steps)
     best = (start, energy, residual)
     state = _State(start, energy, slope, residual, optimiser.init(start), best, zero, zero)
@@ -181,21 +218,19 @@ def _relax(F, m0, tolerance, max_steps, optimiser, constraint):
     moments, energy, residual = state.best
     return Relaxation(
         result=result,
-        stats={"steps": state.step, "residual": residual},
+        stats={"steps": state.step, "residual": residual, "start_energy": start_energy},
         history=None,
         moments=moments,
         energy=energy,
     )
 
 
-def _tangent(moments, slope, constraint):
-    """The slope along the constraint; in the ball only where descent would leave it."""
-    radial = jnp.sum(slope * moments, axis=-1, keepdims=True)
-    if constraint == "ball":
-        square = jnp.sum(moments**2, axis=-1, keepdims=True)
-        outwards = (square >= 1 - 4 * jnp.finfo(moments.dtype).eps) & (radial < 0)
-        radial = jnp.where(outwards, radial, 0.0)
-    return slope - radial * moments
+def _tangent(moments, slope):
+    return slope - jnp.sum(slope * moments, axis=-1, keepdims=True) * moments
+
+
+def _unit(p):
+    return p / jnp.sqrt(jnp.sum(p**2, axis=-1, keepdims=True))
 
 
 def _length(vectors):
@@ -219,3 +254,9 @@ def _check_tolerance(tolerance, dtype):
             f"tolerance={float(known):g} needs double precision and m0 is float32: call "
             f'jax.config.update("jax_enable_x64", True), or ask for {SINGLE_PRECISION_TOLERANCE:g} or more'
         )
+
+
+def _refuse_friction(pinning, radius):
+    known = concrete(radius)
+    if pinning is not None or known is None or known.ndim or known != 1:
+        raise ValueError('pinning and radius need constraint="ball": unit vectors have neither here')

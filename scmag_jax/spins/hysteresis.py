@@ -1,0 +1,253 @@
+"""Hysteresis: moments follow a schedule of drives; one labelled dataset, written as it goes, resumed where it ended."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._checks import concrete, real_array, traced
+from ..files import Journal, complete_path
+from ..solution import RESULTS
+from .quasistatic import check_drives, chosen_constraint, measure_of, quasistatic
+from .schedules import Schedule
+
+if TYPE_CHECKING:
+    import xarray
+
+DIGITS = 10  # of numbers that tell one run from another
+OBSERVABLE = "observable "
+
+
+def hysteresis(
+    energy_of_drive: Callable,
+    m0: Any,
+    schedule: Any,
+    *,
+    pinning: Any = None,
+    radius: Any = 1.0,
+    observables: Mapping[str, Callable] | None = None,
+    path: str | os.PathLike | None = None,
+    constraint: str | None = None,
+    optimiser: Any = None,
+    tolerance: Any = 1e-6,
+    max_steps: int = 20_000,
+    textures: bool = True,
+    progress: Callable[[Iterable], Iterable] | None = None,
+    throw: bool = True,
+) -> "xarray.Dataset":
+    """Follow a schedule of drives and collect what happens in one dataset.
+
+    The moments relax at every value of the drives from where they were at the value before (`quasistatic`, which says
+    what pinning does). With a path every finished step is on disk: a run that is killed goes on from there when it is
+    called again with the same arguments, in any process, and ends at the same numbers to the last bit; a finished one
+    is read back.
+
+    Args:
+        energy_of_drive: drive -> free energy of one configuration. The drive is a number, or, for a schedule of names,
+            a dictionary of numbers.
+        m0: moments before the first step; zero is the virgin state of a film.
+        schedule: `Schedule` (see `schedules`), a dictionary name -> values, or an array `(steps,)`.
+        pinning: threshold of the field: number, map, or function of the drive.
+        radius: largest length of the moments, likewise.
+        observables: name -> function of the moments, or of the moments and the drive; numbers or arrays.
+        path: of the dataset (netCDF 4, `.nc`); unfinished, it is in a journal beside it with the suffix `.partial`.
+        constraint: "ball" or "unit"; None is "ball" with pinning or a radius, and "unit" without.
+        optimiser: as `relax`.
+        tolerance: as `relax`, of every step.
+        max_steps: of the relaxation at each step.
+        textures: keep the moments of every step; else their mean, and those of the last step.
+        progress: what the steps are passed through, such as `tqdm.tqdm`: shows progress and time left.
+        throw: raise at a step that does not converge; False goes on, and `converged` says so.
+
+    Returns:
+        Dataset with the dimension `step`, the drives and `branch` as coordinates; `moments`, `mean_moments`, `energy`,
+        `start_energy`, `dissipated`, `converged`, `residual`, `evaluations`, and the observables.
+
+    Raises:
+        ValueError: bad arguments, as `relax`; a file of another run at the path.
+        RuntimeError: a step did not converge, and `throw=True`. Finished steps are kept.
+
+    Example:
+        >>> zeeman = lambda drive: lambda m: -drive * jnp.sum(m[..., 0])
+        >>> loop = sm.schedules.loop(2.0, step=1.0)
+        >>> data = hysteresis(zeeman, jnp.zeros((1, 2)), loop, pinning=1.5, observables={"mx": lambda m: m[0, 0]})
+        >>> print(data.drive.values)
+        [ 0.  1.  2.  1.  0. -1. -2. -1.  0.  1.  2.]
+        >>> print(data.mx.values)
+        [ 0.  0.  1.  1.  1.  1. -1. -1. -1. -1.  1.]
+    """
+    schedule, drives = _schedule_of(schedule)
+    m0 = real_array("m0", m0)
+    if traced((m0, drives)):
+        raise ValueError("hysteresis works on known numbers: inside jit and vmap use quasistatic")
+    observables = {} if observables is None else dict(observables)
+    reserved = {"moments", "mean_moments", "energy", "start_energy", "dissipated", "converged", "residual"}
+    taken = sorted(observables.keys() & (reserved | {"evaluations", "branch", "step", *schedule.drives}))
+    if taken:
+        raise ValueError(f"observables must not have the names of other variables, got {taken[0]!r}")
+    for name, function in observables.items():
+        measure_of(name, function)
+    options = {
+        "pinning": pinning,
+        "radius": radius,
+        "constraint": chosen_constraint(constraint, pinning, radius),
+        "optimiser": optimiser,
+        "tolerance": tolerance,
+        "max_steps": max_steps,
+    }
+
+    def advance(moments, number):
+        here = jax.tree.map(lambda value: value[number : number + 1], drives)
+        found = quasistatic(energy_of_drive, moments, here, observables=observables, throw=False, **options)
+        return _record(found)
+
+    if path is None:
+        rows = _run(advance, m0, schedule, [], None, textures, progress, throw)
+        return _dataset(schedule, rows, {})
+    path = pathlib.Path(path)
+    if not path.parent.is_dir():
+        raise ValueError(f"path must lie in a folder that exists, got {path}")
+    purpose = _purpose(energy_of_drive, m0, schedule, drives, observables, options, textures)
+    if path.exists():
+        return _finished(path, purpose)
+    with Journal(path.with_name(path.name + ".partial"), purpose) as journal:
+        rows = _run(advance, m0, schedule, journal.records, journal, textures, progress, throw)
+    dataset = _dataset(schedule, rows, purpose)
+    with complete_path(path) as unfinished:
+        dataset.to_netcdf(unfinished, engine="h5netcdf")
+    journal.path.unlink()
+    return dataset
+
+
+def _run(advance, moments, schedule, finished, journal, textures, progress, throw):
+    rows = []
+    for number in (progress or iter)(range(len(schedule))):
+        if number < len(finished):
+            record = finished[number]
+        else:
+            record = advance(moments, number)
+            if throw and not record["converged"]:
+                where = ", ".join(f"{name} = {values[number]:g}" for name, values in schedule.drives.items())
+                raise RuntimeError(
+                    f"step {number} ({where}) did not converge: residual {record['residual']:.1e} after "
+                    f"{record['evaluations']} evaluations; raise max_steps or tolerance, or take shorter steps of the "
+                    "drive"
+                )
+            if journal is not None:
+                journal.append(record)
+        moments = jnp.asarray(record["moments"])
+        last = number == len(schedule) - 1
+        rows.append({k: v for k, v in record.items() if textures or last or k != "moments"})
+    return rows
+
+
+def _record(found):
+    """The one step of a course as NumPy arrays."""
+    moments = found.moments[0]
+    values = {
+        "moments": moments,
+        "mean_moments": jnp.mean(moments, axis=tuple(range(moments.ndim - 1))),
+        "energy": found.energy[0],
+        "start_energy": found.start_energy[0],
+        "dissipated": found.dissipated[0],
+        "converged": (found.result == RESULTS.successful)[0],
+        "residual": found.stats["residual"][0],
+        "evaluations": found.stats["steps"][0],
+    }
+    values |= {OBSERVABLE + name: value[0] for name, value in found.observables.items()}
+    return {name: np.asarray(value) for name, value in values.items()}
+
+
+def _schedule_of(schedule):
+    if isinstance(schedule, Mapping):
+        schedule = Schedule(dict(schedule))
+    if isinstance(schedule, Schedule):
+        names = list(schedule.drives)
+        drives = schedule.drives["drive"] if names == ["drive"] else schedule.drives
+    else:
+        known = concrete(schedule)
+        if known is None or known.ndim != 1:
+            raise ValueError("schedule must be a Schedule, a dictionary of values, or an array (steps,)")
+        schedule = Schedule({"drive": known})
+        drives = schedule.drives["drive"]
+    return schedule, check_drives(drives)
+
+
+# --- files
+
+
+def _purpose(energy_of_drive, m0, schedule, drives, observables, options, textures):
+    """What tells this run from others: numbers by their bits, functions by their values."""
+    ends = [jax.tree.map(lambda value, n=n: value[n], drives) for n in (0, -1)]
+    # energies of a texture that nothing is special of
+    probe = jax.random.uniform(jax.random.key(0), m0.shape, m0.dtype, -0.5, 0.5)
+    energies = [f"{float(energy_of_drive(drive)(probe)):.{DIGITS}g}" for drive in ends]
+
+    def at_ends(value):
+        return _digest(*[value(drive) if callable(value) else 0.0 if value is None else value for drive in ends])
+
+    return {
+        "drives": json.dumps(list(schedule.drives)),
+        "schedule": _digest(*schedule.drives.values(), schedule.branch),
+        "m0": _digest(m0),
+        "energy": json.dumps(energies),
+        "pinning": at_ends(options["pinning"]),
+        "radius": at_ends(options["radius"]),
+        "constraint": options["constraint"],
+        "optimiser": "default" if options["optimiser"] is None else "given",
+        "tolerance": repr(float(options["tolerance"])),
+        "observables": json.dumps(sorted(observables)),
+        "textures": str(bool(textures)),
+        "versions": ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("scmag_jax", "jax", "jaxlib")),
+    }
+
+
+def _digest(*arrays):
+    state = hashlib.sha256()
+    for array in map(np.asarray, arrays):
+        state.update(f"{array.shape} {array.dtype}".encode() + array.tobytes())
+    return state.hexdigest()[:16]
+
+
+def _finished(path, purpose):
+    import xarray
+
+    try:
+        dataset = xarray.load_dataset(path, engine="h5netcdf")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is no dataset of a run: remove it, or choose another path") from error
+    other = sorted(name for name, value in purpose.items() if dataset.attrs.get(name) != value)
+    if other:
+        raise ValueError(
+            f"{path} belongs to another run, which differs in {', '.join(other)}: remove it, or choose another path"
+        )
+    return dataset
+
+
+def _dataset(schedule, rows, purpose):
+    import xarray
+
+    sites = rows[-1]["moments"].shape[:-1]
+    axes = [*(["site"] if len(sites) == 1 else ["x", "y", "z"][: len(sites)] if len(sites) < 4 else []), "component"]
+    if len(axes) != len(sites) + 1:
+        axes = [*(f"axis_{k}" for k in range(len(sites))), "component"]
+    variables = {}
+    for name in rows[-1]:
+        label = name.removeprefix(OBSERVABLE)
+        if name == "moments" and name not in rows[0]:
+            variables["last_moments"] = (axes, rows[-1][name])
+            continue
+        values = np.stack([row[name] for row in rows])
+        own = [f"{label}_{k}" for k in range(values.ndim - 1)]
+        known = {"moments": axes, "mean_moments": ["component"]}
+        variables[label] = (["step", *known.get(name, own)], values)
+    coordinates: dict = {name: ("step", values) for name, values in schedule.drives.items()}
+    coordinates |= {"branch": ("step", schedule.branch), "step": np.arange(len(schedule))}
+    return xarray.Dataset(variables, coordinates, attrs=purpose)

@@ -1,0 +1,172 @@
+"""Moments that follow a slowly changing drive: at rest at each of its values, one after the other."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .._checks import concrete, real_array
+from ..solution import Solution
+from .friction import Friction
+from .relax import friction_of, relax
+
+
+class Quasistatic(Solution):
+    """Answer of `quasistatic`; all arrays begin with the axis of the steps.
+
+    Attributes:
+        moments: at rest, `(steps, ...)`.
+        energy: F there, `(steps,)`.
+        start_energy: F of the moments of the step before at the new drive, cut to the radius, `(steps,)`.
+        dissipated: work against pinning along straight ways, `(steps,)`; `start_energy - energy` is more.
+        observables: name -> values.
+        result: member of `RESULTS` for every step.
+        stats: `steps` and `residual` of every relaxation.
+        history: None.
+    """
+
+    moments: Float[Array, "t ..."]
+    energy: Float[Array, "t"]
+    start_energy: Float[Array, "t"]
+    dissipated: Float[Array, "t"]
+    observables: dict[str, Array]
+
+
+def quasistatic(
+    energy_of_drive: Callable,
+    m0: Any,
+    drives: Any,
+    *,
+    pinning: Any = None,
+    radius: Any = 1.0,
+    constraint: str | None = None,
+    observables: Mapping[str, Callable] | None = None,
+    optimiser: Any = None,
+    tolerance: Any = 1e-6,
+    max_steps: Any = 20_000,
+    throw: bool = True,
+) -> Quasistatic:
+    """Relax moments at every value of a drive, each from where they were at the value before.
+
+    With pinning this is the rate-independent motion of textures under dry friction, see `relax`; without, moments
+    follow their local minimum until it vanishes. One compiled program; `jax.vmap` it over pinning maps, drives or
+    parameters of the energy. `hysteresis` is the same with files, labels and a progress bar.
+
+    Args:
+        energy_of_drive: drive -> free energy of one configuration.
+        m0: moments before the first value.
+        drives: an array or any tree of arrays whose first axis is that of the steps.
+        pinning: threshold of the field, number, map, or a function of the drive.
+        radius: largest length, likewise. Moments beyond it are cut before they relax, and do not grow back by
+            themselves.
+        constraint: "ball" or "unit"; None is "ball" with pinning or a radius, and "unit" without.
+        observables: name -> function of the moments, or of the moments and the drive.
+        optimiser: as `relax`.
+        tolerance: as `relax`.
+        max_steps: of each relaxation.
+        throw: raise if a step did not converge.
+
+    Raises:
+        ValueError: drives of no or different lengths, and as `relax`.
+        eqx.EquinoxRuntimeError: not converged, and `throw=True`.
+
+    Example:
+        >>> zeeman = lambda drive: lambda m: -drive * jnp.sum(m[..., 0])
+        >>> field = jnp.array([0.5, 2.0, 0.0, -2.0])
+        >>> found = quasistatic(zeeman, jnp.zeros((1, 2)), field, pinning=1.0)
+        >>> print(found.moments[:, 0, 0])
+        [ 0.  1.  1. -1.]
+    """
+    m0 = real_array("m0", m0)
+    drives = check_drives(drives)
+    constraint = chosen_constraint(constraint, pinning, radius)
+    observables = {} if observables is None else dict(observables)
+    tolerance, max_steps = jnp.asarray(tolerance, dtype=m0.dtype), jnp.asarray(max_steps)
+    measures = {name: measure_of(name, function) for name, function in observables.items()}
+    return _follow(
+        energy_of_drive, m0, drives, pinning, radius, constraint, measures, optimiser, tolerance, max_steps, throw
+    )
+
+
+@eqx.filter_jit
+def _follow(energy_of_drive, m0, drives, pinning, radius, constraint, measures, optimiser, tolerance, max_steps, throw):
+    def step(moments, drive):
+        F = energy_of_drive(drive)
+        options = {"constraint": constraint, "optimiser": optimiser, "tolerance": tolerance, "max_steps": max_steps}
+        if constraint == "ball":
+            threshold = pinning(drive) if callable(pinning) else pinning
+            largest = radius(drive) if callable(radius) else radius
+            friction = friction_of(moments, threshold, largest)
+            start = friction.project(moments)
+            options |= {"pinning": threshold, "radius": largest}
+        else:
+            friction, start = None, moments
+        found = relax(F, start, throw=throw, **options)
+        out = {
+            "result": found.result,
+            "stats": {"steps": found.stats["steps"], "residual": found.stats["residual"]},
+            "moments": found.moments,
+            "energy": found.energy,
+            "start_energy": found.stats["start_energy"],
+            "dissipated": _dissipated(friction, found.moments - start),
+            "observables": {name: measure(found.moments, drive) for name, measure in measures.items()},
+        }
+        return found.moments, out
+
+    return Quasistatic(history=None, **jax.lax.scan(step, m0, drives)[1])
+
+
+def _dissipated(friction: Friction | None, way):
+    return jnp.zeros((), way.dtype) if friction is None else friction.dissipated(way)
+
+
+def check_drives(drives: Any) -> Any:
+    """Drives as a tree of finite arrays with one number of steps."""
+    drives = jax.tree.map(lambda value: real_array("drives", value), drives)
+    lengths = {leaf.shape[:1] for leaf in jax.tree.leaves(drives)}
+    if len(lengths) != 1 or lengths & {(), (0,)}:
+        raise ValueError(f"drives must be arrays with one number of steps, got lengths {sorted(lengths)}")
+    return drives
+
+
+def chosen_constraint(constraint: str | None, pinning: Any, radius: Any) -> str:
+    """The constraint that was asked for, or the one that friction and radius mean."""
+    if constraint is not None:
+        return constraint
+    plain = pinning is None and not callable(radius)
+    known = concrete(radius) if plain else None
+    return "unit" if known is not None and known.ndim == 0 and known == 1 else "ball"
+
+
+def measure_of(name: str, function: Any) -> Callable:
+    """An observable as a function of moments and drive.
+
+    Raises:
+        ValueError: something that takes neither the moments nor both.
+    """
+    if not callable(function):
+        raise ValueError(f"observables[{name!r}] must be a function, got {function!r}")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # of some built-in functions nothing is known
+        return lambda moments, drive: function(moments)
+    for arguments in (("moments", "drive"), ("moments",)):
+        try:
+            signature.bind(*arguments)
+        except TypeError:
+            continue
+        return function if len(arguments) == 2 else _OfMoments(function)
+    raise ValueError(f"observables[{name!r}] must take the moments, or the moments and the drive")
+
+
+class _OfMoments(eqx.Module):
+    """Compares equal for one function, so that a second call does not retrace."""
+
+    function: Callable
+
+    def __call__(self, moments, drive):
+        return self.function(moments)
