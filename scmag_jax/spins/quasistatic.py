@@ -126,6 +126,8 @@ def _dissipated(friction: Friction | None, way):
 
 def check_drives(drives: Any) -> Any:
     """Drives as a tree of finite arrays with one number of steps."""
+    if isinstance(drives, list):
+        drives = real_array("drives", drives)
     drives = jax.tree.map(lambda value: real_array("drives", value), drives)
     lengths = {leaf.shape[:1] for leaf in jax.tree.leaves(drives)}
     if len(lengths) != 1 or lengths & {(), (0,)}:
