@@ -47,6 +47,7 @@ from .solution import Solution as Solution
 from .sources import CurrentLoop as CurrentLoop
 from .sources import MagneticDipole as MagneticDipole
 from .spins import Anisotropy as Anisotropy
+from .spins import EasyPlane as EasyPlane
 from .spins import Evolution as Evolution
 from .spins import Exchange as Exchange
 from .spins import Quasistatic as Quasistatic

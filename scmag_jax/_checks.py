@@ -96,6 +96,12 @@ def with_shape(name: str, value: Any, shape: tuple[int | str, ...]) -> jax.Array
     return array
 
 
+def is_one(value: Any) -> bool:
+    """Whether a value is the known number 1: what stands for no radius of one's own."""
+    known = None if callable(value) else concrete(value)
+    return known is not None and known.ndim == 0 and bool(known == 1)
+
+
 def broadcast_to_moments(name: str, value: Any, moments: jax.Array) -> jax.Array:
     """A number or map, zero or more, as one value a moment with a last axis of length 1."""
     array = real_array(name, value).astype(moments.dtype)

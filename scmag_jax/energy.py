@@ -35,15 +35,15 @@ class FreeEnergy(eqx.Module):
         """The free energy of one configuration."""
 
     def __add__(self, other: Any) -> "FreeEnergy":
-        return _Sum(_terms(self) + _terms(other))
+        return _Sum(terms_of(self) + terms_of(other))
 
     def __radd__(self, other: Any) -> "FreeEnergy":
         if isinstance(other, int) and other == 0:  # where the built-in sum starts
             return self
-        return _Sum(_terms(other) + _terms(self))
+        return _Sum(terms_of(other) + terms_of(self))
 
     def __sub__(self, other: Any) -> "FreeEnergy":
-        return self + (-1.0) * _Sum(_terms(other))
+        return self + (-1.0) * _Sum(terms_of(other))
 
     def __neg__(self) -> "FreeEnergy":
         return -1.0 * self
@@ -125,7 +125,8 @@ class _Function(FreeEnergy):
         return self.function(moments)
 
 
-def _terms(F):
+def terms_of(F: Any) -> tuple[Callable, ...]:
+    """The free energies that a sum is made of, as callables that may stand in a module; of anything else, itself."""
     if isinstance(F, _Sum):
         return F.terms
     if not callable(F):

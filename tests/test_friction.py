@@ -180,3 +180,92 @@ def test_unconverged_courses_are_never_silent():
         lambda h: lambda m: jnp.sum(jnp.log(h) * m), jnp.ones((2, 2)), [-1.0], pinning=1.0, throw=False
     )
     assert (bad.result == sm.RESULTS.nonfinite).all()
+
+
+# --- motion in time
+
+
+def spring(m):
+    return jnp.sum(m**2) - 3.0 * m[0]
+
+
+def moving(step, times=(0.0, 0.3, 1.0), **options):
+    options = {"damping": 0.5, "pinning": 1.0, "radius": 5.0, **options}
+    return sm.evolve(spring, jnp.zeros(2), np.array(times), dynamics="pinned", step=step, **options)
+
+
+def test_pinned_motion_is_of_first_order_to_its_closed_form():
+    # damping m' = 3 - 2 m - 1
+    expected = 1 - np.exp(-4 * np.array([0.0, 0.3, 1.0]))
+    errors = [np.abs(moving(step).moments[:, 0] - expected).max() for step in (0.02, 0.01)]
+    assert errors[0] < 0.02 and errors[0] / errors[1] == pytest.approx(2, abs=0.1)
+    found = moving(0.02)
+    assert int(found.stats["steps"]) == 50 and int(found.stats["rejected"]) == 0
+    np.testing.assert_array_equal(found.moments[:, 1], 0.0)
+
+
+def test_steps_along_which_the_energy_would_rise_are_halved():
+    stiff = lambda m: 500.0 * jnp.sum((m - 0.5) ** 2)
+    times = np.linspace(0.0, 1.0, 9)
+    found = sm.evolve(stiff, jnp.array([[1.0, 0.0]]), times, dynamics="pinned", damping=1.0, pinning=2.0, step=0.1)
+    assert int(found.stats["rejected"]) > 0
+    assert (np.diff(found.energy) <= 1e-12).all() and found.energy[0] - found.energy[-1] > 100
+    # it stays where the spring is weaker than friction
+    assert float(jnp.linalg.norm(found.moments[-1] - 0.5)) <= 2.0 / 1000 + 1e-9
+
+
+def test_slow_motion_and_small_increments_have_one_limit_where_nothing_snaps():
+    # of a convex energy, whatever the moments' ways are; large increments count distances where motion counts ways
+    energy, threshold, radius = coupled()
+    convex = lambda h: lambda m: energy(h)(m) + 3.0 * jnp.sum(m**2)
+    start = jnp.zeros((12, 2))
+    course = lambda count: sm.quasistatic(
+        convex, start, np.linspace(0, 6, count + 1), pinning=threshold, radius=radius, tolerance=1e-8
+    ).moments[-1]
+    coarse, fine, finest = course(1), course(20), course(80)
+    options = {"damping": 1.0, "pinning": threshold, "radius": radius, "step": 0.05}
+    ramp = sm.evolve(
+        lambda m, h: convex(h)(m), start, [0.0, 400.0], dynamics="pinned", drive=lambda t: 6 * t / 400, **options
+    )
+    far, near, nearest = (float(jnp.abs(m - ramp.moments[-1]).max()) for m in (coarse, fine, finest))
+    assert nearest < 0.01 and near < 0.2 * far and far > 0.03
+
+
+def test_a_slow_drive_is_followed_as_by_the_play_operator():
+    slow = lambda m, h: jnp.sum(m**2) - h * m[0]
+    times = np.linspace(0.0, 40.0, 41)
+    drive = lambda t: 2.0 * jnp.sin(2 * jnp.pi * t / 20)
+    found = sm.evolve(slow, jnp.zeros(2), times, dynamics="pinned", damping=0.01, pinning=1.0, step=0.005, drive=drive)
+    m, expected = 0.0, []
+    for t in np.linspace(0.0, 40.0, 8001):
+        h = 2 * np.sin(2 * np.pi * t / 20)
+        m = np.clip(m, (h - 1) / 2, (h + 1) / 2)
+        expected.append(m)
+    # the damping lags by damping h' / 4 at most
+    np.testing.assert_allclose(found.moments[:, 0], expected[::200], atol=4e-3)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"step": None}, 'step must be given for dynamics="pinned"'),
+        ({"temperature": 0.1}, 'temperature must be zero for dynamics="pinned"'),
+        ({"velocity": jnp.zeros(2)}, 'velocity must be given for dynamics="neel" only'),
+        ({"inertia": 1.0}, 'inertia must be given for dynamics="neel" only'),
+        ({"pinning": -1.0}, "pinning must not be negative"),
+        ({"damping": 0.0}, "damping must be positive"),
+        ({"dynamics": "overdamped"}, 'pinning and radius need dynamics="pinned"'),
+    ],
+)
+def test_refusals_of_pinned_motion(options, message):
+    options = {"step": 0.1, "pinning": 1.0, "dynamics": "pinned", **options}
+    with pytest.raises(ValueError, match=message):
+        sm.evolve(spring, jnp.array([0.5, 0.0]), [0.0, 1.0], **options)
+
+
+def test_too_few_steps_of_pinned_motion_are_never_silent():
+    found = moving(0.02, max_steps=30, throw=False)
+    assert found.result == sm.RESULTS.max_steps_reached
+    assert jnp.isnan(found.moments[-1]).all() and jnp.isfinite(found.moments[1]).all()
+    with pytest.raises(RuntimeError, match="maximum number of steps"):
+        moving(0.02, max_steps=30)

@@ -17,12 +17,21 @@ def random_texture(shape, seed=0):
     return n / np.linalg.norm(n, axis=-1, keepdims=True)
 
 
-def plain_exchange(n, stiffness, boundary):
+def planar_texture(shape, seed=0):
+    rng = np.random.default_rng(seed)
+    m = rng.normal(size=(*shape, 2))
+    return m * rng.uniform(size=(*shape, 1)) / np.linalg.norm(m, axis=-1, keepdims=True)
+
+
+def plain_exchange(n, stiffness, boundary, mask=None):
     energy = 0.0
+    mask = np.ones(n.shape[:2], bool) if mask is None else mask
     for i in range(n.shape[0]):
         for j in range(n.shape[1]):
             for axis, (k, l) in enumerate([(i + 1, j), (i, j + 1)]):
                 if (k, l)[axis] == n.shape[axis] and (boundary[axis] == "open" or n.shape[axis] == 1):
+                    continue
+                if not (mask[i, j] and mask[k % n.shape[0], l % n.shape[1]]):
                     continue
                 energy += stiffness / 2 * np.sum((n[i, j] - n[k % n.shape[0], l % n.shape[1]]) ** 2)
     return energy
@@ -34,6 +43,39 @@ def test_exchange_counts_every_bond_once(shape, boundary):
     n = random_texture(shape)
     found = sm.Exchange(1.7, boundary)(jnp.asarray(n))
     np.testing.assert_allclose(found, plain_exchange(n, 1.7, boundary), rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("boundary", [("periodic", "periodic"), ("open", "periodic"), ("open", "open")])
+def test_exchange_of_moments_in_the_plane_counts_bonds_inside_the_mask(boundary):
+    m = planar_texture((6, 5))
+    mask = np.random.default_rng(2).uniform(size=(6, 5)) < 0.7
+    for n in (m, random_texture((6, 5))):
+        for where in (None, mask, jnp.asarray(mask)):
+            found = sm.Exchange(1.7, boundary, mask=where)(jnp.asarray(n))
+            np.testing.assert_allclose(found, plain_exchange(n, 1.7, boundary, where), rtol=1e-14)
+    F = sm.Exchange(1.7, boundary, mask=mask)
+    pull = sm.field(F, jnp.asarray(m))
+    np.testing.assert_array_equal(pull[~mask], 0.0)
+    np.testing.assert_allclose(jnp.sum(pull, axis=(0, 1)), 0.0, atol=1e-14)  # bonds pull both ends
+    traced = jax.jit(lambda where, m: sm.Exchange(1.7, boundary, mask=where)(m))
+    np.testing.assert_allclose(traced(mask, jnp.asarray(m)), F(jnp.asarray(m)), rtol=1e-14)
+    everywhere = sm.Exchange(1.7, boundary, mask=np.ones((6, 5), bool))
+    assert float(everywhere(jnp.asarray(m))) == float(sm.Exchange(1.7, boundary)(jnp.asarray(m)))
+
+
+def test_a_hard_axis_and_a_field_in_the_plane():
+    m = planar_texture((6, 5))
+    ku = np.random.default_rng(3).uniform(size=(6, 5))
+    F = sm.Anisotropy(-ku / 2, (2.0, 0.0))
+    np.testing.assert_allclose(F(jnp.asarray(m)), np.sum(ku / 2 * m[..., 0] ** 2), rtol=1e-14)
+    np.testing.assert_allclose(sm.field(F, jnp.asarray(m))[..., 0], -ku * m[..., 0], rtol=1e-14)
+    tilted = lambda axis: sm.Anisotropy(0.3, axis)(jnp.asarray(m))
+    for found in (tilted((3.0, 4.0)), jax.jit(tilted)(jnp.array([3.0, 4.0]))):
+        np.testing.assert_allclose(found, -0.3 * np.sum((m @ [0.6, 0.8]) ** 2), rtol=1e-14)
+    for field in (np.array([0.3, -0.1]), np.random.default_rng(4).normal(size=(6, 5, 2))):
+        G = sm.StaggeredField(field)
+        np.testing.assert_allclose(G(jnp.asarray(m)), -np.sum(field * m), rtol=1e-13)
+        np.testing.assert_array_equal(sm.field(G, jnp.asarray(m)), np.broadcast_to(field, (6, 5, 2)))
 
 
 @pytest.mark.parametrize("shape", [(), (6, 5), (6, 1)])
@@ -172,8 +214,18 @@ def test_single_precision_textures_stay_single():
         (lambda: sm.Anisotropy(np.ones(4), EASY_AXIS), r"strength must have shape \(\) or \(Lx, Ly\), got \(4,\)"),
         (lambda: sm.Anisotropy(0.1, [0.0, 0.0, 0.0]), "axis must not be a vector of length zero"),
         (lambda: sm.Anisotropy(0.1, "y"), "axis must be"),
-        (lambda: sm.StaggeredField([0.0, 1.0]), r"field must have shape \(3,\) or \(Lx, Ly, 3\), got \(2,\)"),
-        (lambda: sm.StaggeredField(np.ones((4, 3, 2))), "field must have shape"),
+        (lambda: sm.Anisotropy(0.1, [0.0, 0.0]), "axis must not be a vector of length zero"),
+        (lambda: sm.Anisotropy(0.1, [0.0]), r"axis must have shape \(3,\), got \(1,\)"),
+        (lambda: sm.StaggeredField([0.0]), r"field must have shape \(3,\) or \(Lx, Ly, 3\), got \(1,\)"),
+        (lambda: sm.StaggeredField(np.ones((3, 2))), r"field must have shape \(2,\) or \(Lx, Ly, 2\), got \(3, 2\)"),
+        (lambda: sm.StaggeredField(np.ones((4, 3, 4))), "field must have shape"),
+        (lambda: sm.Exchange(1.0, mask=np.ones((4, 3))), "mask must be booleans"),
+        (lambda: sm.Exchange(1.0, mask=[True, False]), r"mask must be booleans of shape \(Lx, Ly\), got shape \(2,\)"),
+        (lambda: sm.Exchange(1.0, mask=np.ones((4, 4), bool))(jnp.ones((4, 3, 2))), r"mask has shape \(4, 4\)"),
+        (lambda: sm.Exchange(1.0)(jnp.ones((4, 3, 4))), r"n must have shape \(Lx, Ly, 2\) or \(Lx, Ly, 3\)"),
+        (lambda: sm.Anisotropy(1.0, EASY_AXIS)(jnp.ones((4, 3, 2))), r"n must have shape \(Lx, Ly, 3\)"),
+        (lambda: sm.Anisotropy(1.0, [1.0, 0.0])(jnp.ones((4, 3, 3))), r"n must have shape \(Lx, Ly, 2\)"),
+        (lambda: sm.StaggeredField([1.0, 0.0])(jnp.ones((4, 3, 3))), r"n must have shape \(Lx, Ly, 2\)"),
         (lambda: sm.Exchange(1.0)(jnp.ones((4, 3))), "n must have shape"),
         (lambda: sm.Anisotropy(np.ones((4, 3)), EASY_AXIS)(jnp.ones((5, 3, 3))), "strength is a map of shape"),
         (lambda: sm.StaggeredField(np.ones((4, 3, 3)))(jnp.ones((5, 3, 3))), "field is a map of shape"),

@@ -2,6 +2,7 @@
 
 from . import schedules as schedules
 from . import textures as textures
+from .easy_plane import EasyPlane as EasyPlane
 from .evolve import Evolution as Evolution
 from .evolve import evolve as evolve
 from .hysteresis import hysteresis as hysteresis

@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from .._checks import broadcast_to_moments
+
 ROOT_STEPS = 12  # of a safeguarded Newton iteration on the force of the ball, which converges quadratically
 FIRST_MOVE = 0.01  # of the largest radius: how far the first step goes
 MOST_CURVATURE = 1.9  # over the inverse step along a step; below 2 the incremental energy falls
@@ -132,6 +134,16 @@ class Friction(NamedTuple):
     def dissipated(self, way: Float[Array, "*s d"]) -> Float[Array, ""]:
         """Work against friction along straight ways, `sum K |way|`."""
         return jnp.sum(self.pinning * _length(way))
+
+
+def friction_of(m0: Float[Array, "..."], pinning: Any, radius: Any) -> Friction:
+    """Friction of moments in a ball from numbers or maps.
+
+    Raises:
+        ValueError: negative ones, or maps that do not fit.
+    """
+    pinning = broadcast_to_moments("pinning", 0.0 if pinning is None else pinning, m0)
+    return Friction(pinning, broadcast_to_moments("radius", radius, m0))
 
 
 class Rest(eqx.Module):

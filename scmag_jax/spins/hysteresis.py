@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 DIGITS = 10  # of numbers that tell one run from another
 OBSERVABLE = "observable "
+VARIABLES = (
+    *("moments", "mean_moments", "last_moments"),
+    *("energy", "start_energy", "dissipated", "converged", "residual", "evaluations"),
+)
 
 
 def hysteresis(
@@ -32,7 +36,7 @@ def hysteresis(
     *,
     pinning: Any = None,
     radius: Any = 1.0,
-    observables: Mapping[str, Callable] | None = None,
+    observables: Mapping[str, Callable] | Callable | None = None,
     path: str | os.PathLike | None = None,
     constraint: str | None = None,
     optimiser: Any = None,
@@ -56,7 +60,8 @@ def hysteresis(
         schedule: `Schedule` (see `schedules`), a dictionary name -> values, or an array `(steps,)`.
         pinning: threshold of the field: number, map, or function of the drive.
         radius: largest length of the moments, likewise.
-        observables: name -> function of the moments, or of the moments and the drive; numbers or arrays.
+        observables: name -> function of the moments, or of the moments and the drive, that returns a number or an
+            array; or one function that returns a dictionary of them, which may share work.
         path: of the dataset (netCDF 4, `.nc`); unfinished, it is in a journal beside it with the suffix `.partial`.
         constraint: "ball" or "unit"; None is "ball" with pinning or a radius, and "unit" without.
         optimiser: as `relax`.
@@ -87,13 +92,7 @@ def hysteresis(
     m0 = real_array("m0", m0)
     if traced((m0, drives)):
         raise ValueError("hysteresis works on known numbers: inside jit and vmap use quasistatic")
-    observables = {} if observables is None else dict(observables)
-    reserved = {"moments", "mean_moments", "energy", "start_energy", "dissipated", "converged", "residual"}
-    taken = sorted(observables.keys() & (reserved | {"evaluations", "branch", "step", *schedule.drives}))
-    if taken:
-        raise ValueError(f"observables must not have the names of other variables, got {taken[0]!r}")
-    for name, function in observables.items():
-        measure_of(name, function)
+    names = _names(observables, m0, drives, schedule)
     options = {
         "pinning": pinning,
         "radius": radius,
@@ -114,7 +113,7 @@ def hysteresis(
     path = pathlib.Path(path)
     if not path.parent.is_dir():
         raise ValueError(f"path must lie in a folder that exists, got {path}")
-    purpose = _purpose(energy_of_drive, m0, schedule, drives, observables, options, textures)
+    purpose = _purpose(energy_of_drive, m0, schedule, drives, names, options, textures)
     if path.exists():
         return _finished(path, purpose)
     with Journal(path.with_name(path.name + ".partial"), purpose) as journal:
@@ -165,6 +164,17 @@ def _record(found):
     return {name: np.asarray(value) for name, value in values.items()}
 
 
+def _names(observables, m0, drives, schedule):
+    first = jax.tree.map(lambda value: value[0], drives)
+    found = jax.eval_shape(measure_of(observables), m0, first)
+    if not isinstance(found, dict):
+        raise ValueError("observables must be a mapping of functions, or a function that returns a dictionary")
+    taken = sorted(found.keys() & {*VARIABLES, "branch", "step", *schedule.drives})
+    if taken:
+        raise ValueError(f"observables must not have the names of other variables, got {taken[0]!r}")
+    return sorted(found)
+
+
 def _schedule_of(schedule):
     if isinstance(schedule, Mapping):
         schedule = Schedule(dict(schedule))
@@ -183,7 +193,7 @@ def _schedule_of(schedule):
 # --- files
 
 
-def _purpose(energy_of_drive, m0, schedule, drives, observables, options, textures):
+def _purpose(energy_of_drive, m0, schedule, drives, names, options, textures):
     """What tells this run from others: numbers by their bits, functions by their values."""
     ends = [jax.tree.map(lambda value, n=n: value[n], drives) for n in (0, -1)]
     # energies of a texture that nothing is special of
@@ -203,7 +213,7 @@ def _purpose(energy_of_drive, m0, schedule, drives, observables, options, textur
         "constraint": options["constraint"],
         "optimiser": "default" if options["optimiser"] is None else "given",
         "tolerance": repr(float(options["tolerance"])),
-        "observables": json.dumps(sorted(observables)),
+        "observables": json.dumps(names),
         "textures": str(bool(textures)),
         "versions": ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("scmag_jax", "jax", "jaxlib")),
     }

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._checks import concrete, real_array
+from .._checks import is_one, real_array
 from ..solution import Solution
-from .friction import Friction
-from .relax import friction_of, relax
+from .friction import Friction, friction_of
+from .relax import relax
 
 
 class Quasistatic(Solution):
@@ -44,7 +44,7 @@ def quasistatic(
     pinning: Any = None,
     radius: Any = 1.0,
     constraint: str | None = None,
-    observables: Mapping[str, Callable] | None = None,
+    observables: Mapping[str, Callable] | Callable | None = None,
     optimiser: Any = None,
     tolerance: Any = 1e-6,
     max_steps: Any = 20_000,
@@ -64,7 +64,8 @@ def quasistatic(
         radius: largest length, likewise. Moments beyond it are cut before they relax, and do not grow back by
             themselves.
         constraint: "ball" or "unit"; None is "ball" with pinning or a radius, and "unit" without.
-        observables: name -> function of the moments, or of the moments and the drive.
+        observables: name -> function of the moments, or of the moments and the drive; or one such function that returns
+            a dictionary, which may share work.
         optimiser: as `relax`.
         tolerance: as `relax`.
         max_steps: of each relaxation.
@@ -84,16 +85,15 @@ def quasistatic(
     m0 = real_array("m0", m0)
     drives = check_drives(drives)
     constraint = chosen_constraint(constraint, pinning, radius)
-    observables = {} if observables is None else dict(observables)
+    measure = measure_of(observables)
     tolerance, max_steps = jnp.asarray(tolerance, dtype=m0.dtype), jnp.asarray(max_steps)
-    measures = {name: measure_of(name, function) for name, function in observables.items()}
     return _follow(
-        energy_of_drive, m0, drives, pinning, radius, constraint, measures, optimiser, tolerance, max_steps, throw
+        energy_of_drive, m0, drives, pinning, radius, constraint, measure, optimiser, tolerance, max_steps, throw
     )
 
 
 @eqx.filter_jit
-def _follow(energy_of_drive, m0, drives, pinning, radius, constraint, measures, optimiser, tolerance, max_steps, throw):
+def _follow(energy_of_drive, m0, drives, pinning, radius, constraint, measure, optimiser, tolerance, max_steps, throw):
     def step(moments, drive):
         F = energy_of_drive(drive)
         options = {"constraint": constraint, "optimiser": optimiser, "tolerance": tolerance, "max_steps": max_steps}
@@ -113,7 +113,7 @@ def _follow(energy_of_drive, m0, drives, pinning, radius, constraint, measures, 
             "energy": found.energy,
             "start_energy": found.stats["start_energy"],
             "dissipated": _dissipated(friction, found.moments - start),
-            "observables": {name: measure(found.moments, drive) for name, measure in measures.items()},
+            "observables": measure(found.moments, drive),
         }
         return found.moments, out
 
@@ -139,36 +139,51 @@ def chosen_constraint(constraint: str | None, pinning: Any, radius: Any) -> str:
     """The constraint that was asked for, or the one that friction and radius mean."""
     if constraint is not None:
         return constraint
-    plain = pinning is None and not callable(radius)
-    known = concrete(radius) if plain else None
-    return "unit" if known is not None and known.ndim == 0 and known == 1 else "ball"
+    return "unit" if pinning is None and is_one(radius) else "ball"
 
 
-def measure_of(name: str, function: Any) -> Callable:
-    """An observable as a function of moments and drive.
+def measure_of(observables: Any) -> Callable:
+    """Observables as one function of moments and drive that returns a dictionary.
 
     Raises:
         ValueError: something that takes neither the moments nor both.
     """
+    if observables is None:
+        return _Each(())
+    if callable(observables):
+        return _of_both("observables", observables)
+    each = [(name, _of_both(f"observables[{name!r}]", function)) for name, function in observables.items()]
+    return _Each(tuple(each))
+
+
+def _of_both(name, function):
     if not callable(function):
-        raise ValueError(f"observables[{name!r}] must be a function, got {function!r}")
+        raise ValueError(f"{name} must be a function, got {function!r}")
     try:
         signature = inspect.signature(function)
     except ValueError:  # of some built-in functions nothing is known
-        return lambda moments, drive: function(moments)
-    for arguments in (("moments", "drive"), ("moments",)):
+        return _OfMoments(function)
+    # optional arguments, such as the axis of a mean, are not for the drive
+    for arguments in (("moments",), ("moments", "drive")):
         try:
             signature.bind(*arguments)
         except TypeError:
             continue
-        return function if len(arguments) == 2 else _OfMoments(function)
-    raise ValueError(f"observables[{name!r}] must take the moments, or the moments and the drive")
+        both = len(arguments) == 2 or "drive" in signature.parameters
+        return function if both else _OfMoments(function)
+    raise ValueError(f"{name} must take the moments, or the moments and the drive")
 
 
+# modules compare equal where their functions do, so that a second call does not retrace
 class _OfMoments(eqx.Module):
-    """Compares equal for one function, so that a second call does not retrace."""
-
     function: Callable
 
     def __call__(self, moments, drive):
         return self.function(moments)
+
+
+class _Each(eqx.Module):
+    functions: tuple[tuple[str, Callable], ...]
+
+    def __call__(self, moments, drive):
+        return {name: function(moments, drive) for name, function in self.functions}

@@ -10,11 +10,11 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float
 
-from .._checks import broadcast_to_moments, concrete, real_array
+from .._checks import concrete, is_one, real_array
 from ..energy import check_scalar
 from ..solution import RESULTS, Solution
 from ._optimiser import canonical
-from .friction import PATIENCE, Friction, settle
+from .friction import PATIENCE, friction_of, settle
 
 LINE_SEARCH = optax.scale_by_zoom_linesearch(max_linesearch_steps=20, initial_guess_strategy="one")
 ON_SPHERES = optax.lbfgs(memory_size=20, linesearch=LINE_SEARCH)
@@ -134,16 +134,6 @@ def relax(
     return found
 
 
-def friction_of(m0: Float[Array, "..."], pinning: Any, radius: Any) -> Friction:
-    """Friction of moments in a ball from numbers or maps.
-
-    Raises:
-        ValueError: negative ones, or maps that do not fit.
-    """
-    pinning = broadcast_to_moments("pinning", 0.0 if pinning is None else pinning, m0)
-    return Friction(pinning, broadcast_to_moments("radius", radius, m0))
-
-
 @eqx.filter_jit
 def _settle(F, m0, friction, tolerance, max_steps):
     check_scalar(F, m0)
@@ -257,6 +247,5 @@ def _check_tolerance(tolerance, dtype):
 
 
 def _refuse_friction(pinning, radius):
-    known = concrete(radius)
-    if pinning is not None or known is None or known.ndim or known != 1:
+    if pinning is not None or not is_one(radius):
         raise ValueError('pinning and radius need constraint="ball": unit vectors have neither here')

@@ -4,9 +4,10 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Bool, Float
 
-from .._checks import not_negative, real_array, with_shape
+from .._checks import concrete, not_negative, real_array
 from ..energy import FreeEnergy
 from ._grid import check_boundary, neighbours, unit_vector
 
@@ -24,14 +25,19 @@ class Exchange(FreeEnergy):
     (the wall of Landau and Lifshitz, Phys. Z. Sowjetunion 8, 153 (1935)). On the lattice its energy is lower and its
     tail longer by a relative 1 / (24 width^2).
 
+    The moments of a film are vectors of any length; they may end before the grid does, with bonds between two cells of
+    `mask` only.
+
     Args:
         stiffness: energy, scalar, not negative.
         boundary: "periodic" or "open" along x and along y. A side of length 1 has no bonds, a periodic one of length 2
             has two.
+        mask: sites that have bonds, booleans `(Lx, Ly)`; None is all.
 
     Raises:
-        ValueError: a stiffness that is negative, not finite or no scalar; an unknown boundary; when called, n of
-            another shape than `(Lx, Ly, 3)`.
+        ValueError: a stiffness that is negative, not finite or no scalar; an unknown boundary; a mask of numbers or of
+            another number of axes; when called, n of another shape than `(Lx, Ly, 2)` or `(Lx, Ly, 3)`, or one that
+            the mask does not fit.
 
     Example:
         >>> wall = sm.textures.domain_wall((80, 1), position=40.0, width=4.0, tilt=0.0)
@@ -39,33 +45,47 @@ class Exchange(FreeEnergy):
         >>> two_walls = F(wall) - F(sm.textures.uniform((80, 1), [0.0, 1.0, 0.0]))
         >>> print(f"{two_walls:.2f} {2 * 2 * jnp.sqrt(2 * 1.0 / 32):.2f}")
         1.00 1.00
+        >>> m = jnp.zeros((3, 1, 2)).at[1, 0, 0].set(0.5)  # one bond of the four
+        >>> print(sm.Exchange(1.0, mask=np.array([[True], [True], [False]]), boundary=("open", "open"))(m))
+        0.125
     """
 
     stiffness: Float[Array, ""]
     boundary: tuple[str, str] = eqx.field(static=True)
+    mask: Bool[Array, "Lx Ly"] | None
 
-    def __init__(self, stiffness: Any, boundary: Any = ("periodic", "periodic")):
+    def __init__(self, stiffness: Any, boundary: Any = ("periodic", "periodic"), *, mask: Any = None):
         self.stiffness = not_negative("stiffness", stiffness)
         self.boundary = check_boundary("boundary", boundary)
+        self.mask = None if mask is None else _sites(mask)
 
-    def __call__(self, n: Float[Array, "Lx Ly 3"]) -> Float[Array, ""]:
-        """Energy of a texture, shape `(Lx, Ly, 3)`."""
+    def __call__(self, n: Float[Array, "Lx Ly c"]) -> Float[Array, ""]:
+        """Energy of a texture, shape `(Lx, Ly, 3)`, or `(Lx, Ly, 2)` in the plane."""
         n = _texture(n)
-        bonds = [neighbours(n, axis, kind) for axis, kind in enumerate(self.boundary)]
-        squares = sum(jnp.sum((after - before) ** 2) for before, after in bonds)
+        if self.mask is not None and self.mask.shape != n.shape[:2]:
+            raise ValueError(f"mask has shape {self.mask.shape}, which does not fit n of shape {n.shape}")
+        squares = sum(self._squares(n, axis, kind) for axis, kind in enumerate(self.boundary))
         return 0.5 * self.stiffness.astype(n.dtype) * squares
+
+    def _squares(self, n, axis, kind):
+        before, after = neighbours(n, axis, kind)
+        difference = after - before
+        if self.mask is not None:
+            one, other = neighbours(self.mask, axis, kind)
+            difference = jnp.where((one & other)[..., None], difference, 0.0)
+        return jnp.sum(difference**2)
 
 
 class Anisotropy(FreeEnergy):
-    """Uniaxial anisotropy, `E = -sum_i strength_i (n_i . axis)^2`: easy axis above zero, easy plane below.
+    """Uniaxial anisotropy, `E = -sum_i strength_i (n_i . axis)^2`: easy axis above zero, hard axis below.
 
     Args:
         strength: energy of a site, scalar or a map that broadcasts to `(Lx, Ly)`.
-        axis: direction, shape `(3,)`, any length but zero.
+        axis: direction, shape `(3,)`, or `(2,)` for moments in the plane; any length but zero.
 
     Raises:
         ValueError: NaN, a strength or axis of another shape, an axis of length zero; when called, n of another shape
-            than `(Lx, Ly, 3)`, or one that the map does not fit.
+            than `(Lx, Ly, 3)`, or `(Lx, Ly, 2)` with such an axis, or one that the map does not fit.
 
     Example:
         >>> F = sm.Anisotropy(0.1, axis=[0.0, 0.0, 1.0])
@@ -74,15 +94,16 @@ class Anisotropy(FreeEnergy):
     """
 
     strength: Float[Array, "*map"]
-    axis: Float[Array, "3"]
+    axis: Float[Array, "c"]
 
     def __init__(self, strength: Any, axis: Any):
         self.strength = _scalar_or_map("strength", strength, ())
-        self.axis = unit_vector("axis", axis)
+        planar = np.shape(axis) == (2,)
+        self.axis = unit_vector("axis", [*axis, 0.0])[:2] if planar else unit_vector("axis", axis)
 
-    def __call__(self, n: Float[Array, "Lx Ly 3"]) -> Float[Array, ""]:
-        """Energy of a texture, shape `(Lx, Ly, 3)`."""
-        n = _texture(n)
+    def __call__(self, n: Float[Array, "Lx Ly c"]) -> Float[Array, ""]:
+        """Energy of a texture, shape `(Lx, Ly, 3)`, or `(Lx, Ly, 2)` in the plane."""
+        n = _texture(n, self.axis.shape[0])
         strength = _on_sites("strength", self.strength, n, ())
         return -jnp.sum(strength * jnp.tensordot(n, self.axis.astype(n.dtype), axes=1) ** 2)
 
@@ -94,11 +115,11 @@ class StaggeredField(FreeEnergy):
     of a spin-orbit torque or of a pinning site.
 
     Args:
-        field: energy, shape `(3,)`, or a map that broadcasts to `(Lx, Ly, 3)`.
+        field: energy, shape `(3,)`, or a map that broadcasts to `(Lx, Ly, 3)`; two components for moments in the plane.
 
     Raises:
-        ValueError: NaN, a field of another shape; when called, n of another shape than `(Lx, Ly, 3)`, or one that the
-            map does not fit.
+        ValueError: NaN, a field of another shape; when called, n of another shape than `(Lx, Ly, 3)`, or `(Lx, Ly, 2)`
+            with such a field, or one that the map does not fit.
 
     Example:
         >>> F = sm.StaggeredField([0.0, 0.3, 0.0])
@@ -107,19 +128,32 @@ class StaggeredField(FreeEnergy):
         -0.0 [0.  0.  0.3]
     """
 
-    field: Float[Array, "*map 3"]
+    field: Float[Array, "*map c"]
 
     def __init__(self, field: Any):
-        self.field = _scalar_or_map("field", field, (3,))
+        planar = np.shape(field)[-1:] == (2,)
+        self.field = _scalar_or_map("field", field, (2,) if planar else (3,))
 
-    def __call__(self, n: Float[Array, "Lx Ly 3"]) -> Float[Array, ""]:
-        """Energy of a texture, shape `(Lx, Ly, 3)`."""
-        n = _texture(n)
-        return -jnp.sum(_on_sites("field", self.field, n, (3,)) * n)
+    def __call__(self, n: Float[Array, "Lx Ly c"]) -> Float[Array, ""]:
+        """Energy of a texture, shape `(Lx, Ly, 3)`, or `(Lx, Ly, 2)` in the plane."""
+        n = _texture(n, self.field.shape[-1])
+        return -jnp.sum(_on_sites("field", self.field, n, self.field.shape[-1:]) * n)
 
 
-def _texture(n):
-    return with_shape("n", n, ("Lx", "Ly", 3))
+def _texture(n, *components):
+    """Moments of three components, of two in the plane, or of the number that goes with a vector."""
+    n, components = real_array("n", n), components or (2, 3)
+    if n.ndim != 3 or n.shape[2] not in components:
+        raise ValueError(f"n must have shape {' or '.join(f'(Lx, Ly, {c})' for c in components)}, got {n.shape}")
+    return n
+
+
+def _sites(mask):
+    known = concrete(mask)
+    kind = np.dtype(mask.dtype if known is None else known.dtype).kind
+    if np.ndim(mask) != 2 or kind != "b":
+        raise ValueError(f"mask must be booleans of shape (Lx, Ly), got shape {np.shape(mask)}")
+    return jnp.asarray(mask)
 
 
 def _scalar_or_map(name, value, components):
