@@ -1,9 +1,8 @@
-"""The examples in the docstrings run as printed, and so do the notebooks."""
+"""The examples in the docstrings run as printed."""
 
 import doctest
 import importlib
 import inspect
-import pathlib
 import pkgutil
 
 import jax
@@ -13,12 +12,11 @@ import pytest
 
 import scmag_jax as sm
 
-ROOT = pathlib.Path(__file__).parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MODULES = sorted(["scmag_jax", *(module.name for module in pkgutil.walk_packages(sm.__path__, prefix="scmag_jax."))])
 # Bases, enumerations and answers of other calls: nothing that a user constructs.
 WITHOUT_EXAMPLE = {"FreeEnergy", "Solution", "RESULTS", "MagneticOrder", "LatticeObservables", "LatticeState"}
 WITHOUT_EXAMPLE |= {"LatticeGroundState", "PairGroundState", "Relaxation", "UniformState", "Evolution"}
+WITHOUT_EXAMPLE |= {"Quasistatic"}
 # What an example may use without importing it, next to the names of its own module.
 NAMES = {"sm": sm, "jax": jax, "jnp": jnp, "np": np}
 
@@ -49,25 +47,6 @@ def test_every_public_name_has_an_example():
         and ">>>" not in _text_of(value)
     )
     assert not silent, f"public names without an example in their docstring: {silent}"
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(400)  # the longest takes some 80 s on two idle cores
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs_and_is_stored_without_outputs(path, tmp_path, monkeypatch):
-    import nbformat
-    from nbclient import NotebookClient
-
-    notebook = nbformat.read(path, as_version=4)
-    stored = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
-    assert not any(stored), f"{path.name} is stored with outputs: clear them"
-
-    # The kernel inherits the environment: with the tests' own backend a notebook shows nothing.
-    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    NotebookClient(notebook, timeout=350, resources={"metadata": {"path": str(tmp_path)}}).execute()
-
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    assert any("image/png" in output.get("data", {}) for output in outputs), f"{path.name} shows no picture"
 
 
 def _examples(module):

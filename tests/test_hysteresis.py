@@ -1,5 +1,6 @@
 """The hysteresis driver: schedules, datasets, files; runs that are killed; loops known in closed form."""
 
+import json
 import os
 import pathlib
 import signal
@@ -135,6 +136,33 @@ def test_minor_loops_grow_out_of_the_virgin_state():
     assert (data.moments.values[np.abs(data.drive.values) <= 0.4][:3] == 0).all()
     widths = [float(np.abs(data.total.values[data.branch.values == b, 1]).max()) for b in (1, 3, 5)]
     assert widths[0] == 0 and widths[1] < widths[2]
+
+
+def test_disordered_impurities_have_a_loop_without_a_ferromagnetic_ground_state():
+    # 200 moments at random in a periodic box, a bias as a uniform drive in units of J_par(d) / g
+    data = json.loads((pathlib.Path(__file__).parent / "data" / "reference_impurities.json").read_text())
+    sample = next(s for s in data["ensemble"] if s["spacing"] == 0.02)
+    coupling = sm.PearlCoupling(1.0)
+    ensemble = sm.Ensemble(jnp.asarray(sample["positions"]), coupling, box=tuple(sample["box"]))
+    unit = float(coupling.parallel(0.02) / coupling.flux)
+    biased = lambda bias: ensemble.with_current(jnp.stack([unit * bias, 0.0 * bias]))
+    angles = 2 * jnp.pi * jax.random.uniform(jax.random.key(0), (200,))
+    start = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=-1)
+    # zero drives first: the virgin state is the minimum next to a random start
+    schedule = sm.Schedule({"drive": 0.0}) + sm.schedules.loop(6.0, step=0.5)
+    found = sm.hysteresis(biased, start, schedule, observables={"mean": lambda m: jnp.mean(m, axis=0)})
+    assert found.converged.all()
+    virgin, saturated = found.mean[0], found.mean[found.drive.argmax()]
+    # N random moments of one length have |M| of N^-1/2 or so; the drive turns them to z x K
+    assert np.linalg.norm(virgin) < 3 / np.sqrt(200) and float(saturated[1]) > 0.95
+    down = found.isel(step=found.branch == found.branch.max() - 1)
+    up = found.isel(step=found.branch == found.branch.max())
+    remanent = down.isel(step=int(np.argmin(np.abs(down.drive.values))))
+    assert 0.3 < float(remanent.mean[1]) < 0.7
+    # the remanent state is not the lowest one
+    assert float(remanent.energy) > float(found.energy[0])
+    coercive = [np.interp(0.0, sign * b.mean.values[:, 1], sign * b.drive.values) for b, sign in ((down, -1), (up, 1))]
+    assert coercive[0] > 0.2 and coercive[1] > 0.2
 
 
 # --- files

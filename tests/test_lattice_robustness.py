@@ -36,10 +36,10 @@ def test_any_start_finds_the_gap(start):
 
 def test_disorder_with_holes():
     rng = np.random.default_rng(2)
-    potential = 3 * rng.uniform(-1, 1, (8, 6))
-    attraction = np.where(rng.random((8, 6)) < 0.3, 0.0, 3.0)
-    state = lattice((8, 6), attraction=attraction, potential=potential, temperature=0.05).solve(Z)
-    assert state.stats["steps"] <= 50
+    potential = 3 * rng.uniform(-1, 1, (6, 4))
+    attraction = np.where(rng.random((6, 4)) < 0.3, 0.0, 3.0)
+    state = lattice((6, 4), attraction=attraction, potential=potential, temperature=0.05).solve(Z, throw=False)
+    assert state.converged and state.stats["steps"] <= 50
     assert float(jnp.abs(state.divergence()).max()) < 1e-8
     assert not np.asarray(state.gap)[attraction == 0].any()
 

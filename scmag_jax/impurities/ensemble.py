@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -109,6 +110,25 @@ class Ensemble(FreeEnergy):
     def positions(self) -> Float[Array, "n 2"]:
         """Positions of the moments."""
         return self.interaction.positions
+
+    def with_current(self, applied_current: Any) -> "Ensemble":
+        """The ensemble in another applied current: positions and couplings are not computed again.
+
+        Args:
+            applied_current: as the class; may be traced, so that it can be a drive of `hysteresis`.
+
+        Raises:
+            ValueError: as the class.
+
+        Example:
+            >>> e = Ensemble(jnp.array([[0.0, 0.0], [0.5, 0.0]]), PearlCoupling(pearl_length=1.0))
+            >>> m = jnp.array([[0.0, 1.0], [0.0, 1.0]])
+            >>> print(f"{e.with_current([1.0, 0.0])(m) - e(m):.4f}")
+            -3.5449
+        """
+        self._finite_pearl_length("an applied current, whose energy grows with it")
+        current = _check_current(applied_current, len(self.weights))
+        return eqx.tree_at(lambda e: e.applied_current, self, current, is_leaf=lambda leaf: leaf is None)
 
     def __call__(self, moments: Float[Array, "n 2"]) -> Float[Array, ""]:
         """Total energy of one configuration of moments, shape `(n, 2)`; unit vectors for the model of the paper."""
