@@ -1,4 +1,4 @@
-"""The command `scmag`: info, relax, reproduce.
+"""The command `scmag`: info, relax, flake, reproduce.
 
 What the user got wrong is one line on standard error and exit status 2; a solve that did not converge is exit
 status 1.
@@ -84,6 +84,37 @@ def relax(
     if not converged.any():
         print("scmag: no start met relax.tolerance within relax.max_steps", file=sys.stderr)
         raise typer.Exit(1)
+
+
+@app.command()
+def flake(
+    file: Annotated[pathlib.Path, typer.Argument(help="Run file: flake, schedule, measure, solve and output.")],
+) -> None:
+    """Take the Fe(Se,Te) flake of a run file through its schedule; goes on where a killed run ended."""
+    from .config import RunFileError, load_flake_run
+
+    try:
+        run = load_flake_run(file)
+        output = run.output_path
+        model, schedule, measure = run.make()
+    except RunFileError as error:
+        raise UserError(f"{file}: {str(error).removeprefix(f'{file}: ')}") from None
+    from tqdm import tqdm
+
+    from .flake import run as take
+
+    # a line in a log now and then, a bar for a person
+    show = lambda steps: tqdm(steps, desc="flake", unit="step", mininterval=0.1 if sys.stderr.isatty() else 20.0)
+    try:
+        data = take(model, schedule, measure=measure, path=output, progress=show, **run.solve.model_dump())
+    except ValueError as error:  # a file of another run
+        raise UserError(str(error)) from None
+    except RuntimeError as error:
+        print(f"scmag: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    print(f"{len(data.step)} steps, all at rest to {float(data.residual.max()):.1e} of the largest field")
+    print(f"parked flux {float(data.parked.min()):.2f} to {float(data.parked.max()):.2f} mG")
+    print(f"written to {output}")
 
 
 @app.command()

@@ -209,10 +209,88 @@ def test_a_failed_write_leaves_no_file(tmp_path):
 
 def test_placement_without_room_is_refused(run_file, monkeypatch):
     # Sequential placement jams at 55 %, so 80 % has no room; the check of the area is set aside.
-    monkeypatch.setattr(config, "MAX_COVERAGE", 1.0)
+    monkeypatch.setattr(config.moments, "MAX_COVERAGE", 1.0)
     text = GOOD.replace(
         "positions = [[0.0, 0.0], [0.5, 0.0]]",
         "random = { number = 10, hard_core = 0.32 }\nbox = [1.0, 1.0]",
     )
     with pytest.raises(config.RunFileError, match="moments.random"):
         config.load_run(run_file(text)).positions()
+
+
+# --- the flake
+
+FLAKE = """
+output = "loop.nc"
+
+[flake]
+preset = "weak"
+spacing = 5.0
+pinning = 2.2
+
+[schedule]
+protocol = "bias loop"
+amplitude = 200.0
+step = 100.0
+
+[measure]
+height = 2.0
+"""
+
+
+def test_flake_goes_through_its_schedule_and_is_read_back(run_file, capsys):
+    from scmag_jax.flake import Flake, Measurements, bias_loop, run
+
+    path = run_file(FLAKE)
+    assert scmag("flake", path) == 0
+    out = capsys.readouterr().out
+    assert "11 steps, all at rest" in out and "loop.nc" in out
+    import xarray
+
+    data = xarray.load_dataset(path.parent / "loop.nc", engine="h5netcdf")
+    flake = Flake.weak(spacing=5.0, pinning=2.2)
+    expected = run(flake, bias_loop(200.0, step=100.0), measure=Measurements(flake, height=2.0))
+    np.testing.assert_array_equal(data.parked, expected.parked)
+    assert [p.name for p in path.parent.iterdir() if p.suffix != ".toml"] == ["loop.nc"]
+    before = (path.parent / "loop.nc").stat().st_mtime_ns
+    assert scmag("flake", path) == 0
+    assert (path.parent / "loop.nc").stat().st_mtime_ns == before
+    # the same file of another flake is not written over
+    assert scmag("flake", run_file(FLAKE.replace("2.2", "2.5"))) == 2
+    assert "belongs to another run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (("pinning = 2.2", "pining = 2.2"), "flake has an unknown key 'pining', nearest known key: 'pinning'"),
+        (('preset = "weak"', 'preset = "week"'), "flake has an unknown preset 'week'"),
+        (("spacing = 5.0", "spacing = 3.0"), "spacing must divide"),
+        (("step = 100.0", "stepp = 100.0"), "unknown key 'stepp' in [schedule], nearest known key: 'step'"),
+        (("step = 100.0", "temperatures = [3.0]"), "temperatures do not belong to the protocol 'bias loop'"),
+        (('protocol = "bias loop"', ""), "schedule needs a protocol, or drives of its own"),
+        (("height = 2.0", "height = -2.0"), "measure.height should be greater than 0"),
+        (("height = 2.0", "parked = [500.0, 5.0]"), "parked and section must lie in the rectangle"),
+        (('output = "loop.nc"', 'output = "loop.npz"'), "output must end in .nc"),
+        (('output = "loop.nc"', 'output = "none/loop.nc"'), "there is no folder"),
+    ],
+)
+def test_bad_run_file_of_the_flake_is_refused_in_one_line(run_file, change, message, capsys):
+    assert change[0] in FLAKE
+    path = run_file(FLAKE.replace(*change))
+    assert scmag("flake", path) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1 and str(path) in error
+
+
+def test_own_drives_and_warming_in_a_run_file(run_file):
+    own = FLAKE.replace(
+        'protocol = "bias loop"\namplitude = 200.0\nstep = 100.0', "bias = [0.0, 50.0]\ntemperature = 3.0"
+    )
+    _, schedule, _ = config.load_flake_run(run_file(own)).make()
+    np.testing.assert_array_equal(schedule.drives["bias"], [0.0, 50.0])
+    np.testing.assert_array_equal(schedule.drives["temperature"], [3.0, 3.0])
+    warm = FLAKE.replace('"bias loop"', '"write and warm"\ntemperatures = [4.0, 5.0]')
+    _, schedule, _ = config.load_flake_run(run_file(warm)).make()
+    assert schedule.drives["bias"].max() == 200.0
+    np.testing.assert_array_equal(schedule.drives["temperature"][-4:], [4.0, 1.5, 5.0, 1.5])

@@ -150,18 +150,18 @@ def test_disordered_impurities_have_a_loop_without_a_ferromagnetic_ground_state(
     start = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=-1)
     # zero drives first: the virgin state is the minimum next to a random start
     schedule = sm.Schedule({"drive": 0.0}) + sm.schedules.loop(6.0, step=0.5)
-    found = sm.hysteresis(biased, start, schedule, observables={"mean": lambda m: jnp.mean(m, axis=0)})
+    found = sm.hysteresis(biased, start, schedule, observables={"average": lambda m: jnp.mean(m, axis=0)})
     assert found.converged.all()
-    virgin, saturated = found.mean[0], found.mean[found.drive.argmax()]
+    virgin, saturated = found.average[0], found.average[found.drive.argmax()]
     # N random moments of one length have |M| of N^-1/2 or so; the drive turns them to z x K
     assert np.linalg.norm(virgin) < 3 / np.sqrt(200) and float(saturated[1]) > 0.95
     down = found.isel(step=found.branch == found.branch.max() - 1)
     up = found.isel(step=found.branch == found.branch.max())
     remanent = down.isel(step=int(np.argmin(np.abs(down.drive.values))))
-    assert 0.3 < float(remanent.mean[1]) < 0.7
+    assert 0.3 < float(remanent.average[1]) < 0.7
     # the remanent state is not the lowest one
     assert float(remanent.energy) > float(found.energy[0])
-    coercive = [np.interp(0.0, sign * b.mean.values[:, 1], sign * b.drive.values) for b, sign in ((down, -1), (up, 1))]
+    coercive = [np.interp(0.0, sign * b.average.values[:, 1], sign * b.drive.values) for b, sign in ((down, -1), (up, 1))]
     assert coercive[0] > 0.2 and coercive[1] > 0.2
 
 

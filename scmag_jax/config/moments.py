@@ -17,33 +17,26 @@ A run file names a coupling, the moments and how to relax them::
     starts = 8
 """
 
-import difflib
 import pathlib
-import tomllib
 import zipfile
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     FiniteFloat,
     PositiveFloat,
     PositiveInt,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
+from .common import RunFileError, Section, load, output_path
+
 # Random sequential placement jams at a covered fraction of 0.547; above this one it is hopelessly slow.
 MAX_COVERAGE = 0.5
-
-
-class RunFileError(Exception):
-    """What is wrong with a run file, in one line that names the key and the file."""
 
 
 def load_run(path: str | pathlib.Path) -> "Run":
@@ -55,17 +48,7 @@ def load_run(path: str | pathlib.Path) -> "Run":
     Raises:
         RunFileError: the file cannot be read, or a key is unknown, missing or has a wrong value.
     """
-    path = pathlib.Path(path)
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunFileError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RunFileError(f"{path} is not valid TOML: {error}") from None
-    try:
-        return Run.model_validate({**values, "folder": path.parent})
-    except ValidationError as error:
-        raise RunFileError(f"{path}: {'; '.join(map(_sentence, error.errors()))}") from None
+    return load(path, Run)
 
 
 def _array(shape: str, *, columns: int | None = None) -> BeforeValidator:
@@ -89,11 +72,7 @@ Pair = tuple[float, float]
 Sides = tuple[PositiveFloat, PositiveFloat]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Coupling(_Section):
+class Coupling(Section):
     """The section [coupling]: the arguments of `PearlCoupling`."""
 
     # inf is a film without screening.
@@ -102,7 +81,7 @@ class Coupling(_Section):
     sign: Literal[-1, 1] = 1
 
 
-class RandomMoments(_Section):
+class RandomMoments(Section):
     """The key `random` of [moments]: moments placed at random, none closer than `hard_core`."""
 
     number: PositiveInt
@@ -112,7 +91,7 @@ class RandomMoments(_Section):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class Moments(_Section):
+class Moments(Section):
     """The section [moments]: where the moments are and what acts on them.
 
     Exactly one of `positions`, `file` (npz with an array `positions`, or csv with two columns) and `random`.
@@ -148,7 +127,7 @@ class Moments(_Section):
         return self
 
 
-class Relax(_Section):
+class Relax(Section):
     """The section [relax]: random starts and the arguments of `relax`."""
 
     starts: PositiveInt = 8
@@ -157,7 +136,7 @@ class Relax(_Section):
     max_steps: PositiveInt = 20_000
 
 
-class Run(_Section):
+class Run(Section):
     """A whole run file."""
 
     coupling: Coupling
@@ -180,10 +159,7 @@ class Run(_Section):
         Raises:
             RunFileError: there is no such folder.
         """
-        path = self.folder / self.output
-        if not path.parent.is_dir():
-            raise RunFileError(f"output: there is no folder {path.parent}")
-        return path
+        return output_path(self.folder, self.output)
 
     def positions(self) -> npt.NDArray[np.float64]:
         """The moments' positions, (n, 2), read or placed.
@@ -198,28 +174,6 @@ class Run(_Section):
             return _read_positions(self.folder / moments.file)
         assert moments.random is not None  # one of the three, by validation
         return _place(moments.random, _sides(moments.random, moments.box), periodic=moments.box is not None)
-
-
-def _sentence(error: Any) -> str:
-    """One of pydantic's errors in our words: an unknown key comes with the nearest known one."""
-    *parents, name = [str(part) for part in error["loc"]] or [""]
-    where = f"[{'.'.join(parents)}]" if parents else "the top level"
-    if error["type"] == "extra_forbidden":
-        section: dict[tuple[str, ...], type[BaseModel]] = {
-            (): Run,
-            ("coupling",): Coupling,
-            ("moments",): Moments,
-            ("relax",): Relax,
-        }
-        known = section.get(tuple(parents), RandomMoments).model_fields.keys() - {"folder"}
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-        return f"unknown key '{name}' in {where}, nearest known key: '{nearest[0]}'"
-    if error["type"] == "missing":
-        return f"missing key '{name}' in {where}"
-    key = ".".join([*parents, name])
-    message = error["msg"].removeprefix("Value error, ").removeprefix("Input should ")
-    got = "" if error["type"] == "value_error" else f", got {error['input']!r}"
-    return f"{key} {'should ' if error['type'] != 'value_error' else ''}{message}{got}"
 
 
 def _read_positions(path: pathlib.Path) -> npt.NDArray[np.float64]:
