@@ -4,6 +4,7 @@ Importing the package computes, prints and configures nothing. Results are meant
 `jax.config.update("jax_enable_x64", True)` before anything else.
 """
 
+from . import flake as flake
 from . import materials as materials
 from . import units as units
 from .bdg import Altermagnet as Altermagnet
@@ -31,6 +32,7 @@ from .film import mask_from_polygons as mask_from_polygons
 from .film import rim as rim
 from .film import save_film as save_film
 from .film import signed_distance as signed_distance
+from .flake import Flake as Flake
 from .impurities import BravaisLattice as BravaisLattice
 from .impurities import ElementaryCoupling as ElementaryCoupling
 from .impurities import Ensemble as Ensemble

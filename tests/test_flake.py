@@ -178,7 +178,7 @@ def test_variance_and_correlation_of_disorder():
     # some 10^6 / (pi 5^2) = 13000 independent patches
     np.testing.assert_allclose([w.mean(), w.std()], [0.0, 1.0], atol=0.03)
     for lag in (1, 2, 3, 6):
-        wanted = np.exp(-((lag * h) ** 2) / (2 * length**2))
+        wanted = np.exp(-((lag * h) ** 2) / length**2)
         for pair in (w[lag:] * w[:-lag], w[:, lag:] * w[:, :-lag]):
             np.testing.assert_allclose(pair.mean(), wanted, atol=0.03)
     free = np.asarray(correlated_normal(x, x, 0.0, jax.random.key(0)))

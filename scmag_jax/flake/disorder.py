@@ -13,9 +13,9 @@ REACH = 12  # sites of the lattice: exp(-(REACH / 2)^2) is below rounding
 
 
 def correlated_normal(x: Any, y: Any, length: Any, key: Any) -> Float[Array, "nx ny"]:
-    r"""Normal numbers of variance 1 on a grid, correlated as `exp(-r^2 / 2 length^2)`: one sample, whatever the grid.
+    r"""Normal numbers of variance 1 on a grid, correlated as `exp(-(r / length)^2)`: one sample, whatever the grid.
 
-        w(r) = (2 pi)^(-1/2) sum_j xi_j exp(-|r - r_j|^2 / length^2),    r_j = (length / 2) (integer, integer)
+        w(r) = (2 pi)^(-1/2) sum_j xi_j exp(-2 |r - r_j|^2 / length^2),    r_j = length (integer, integer) / sqrt(8)
 
     with independent normal numbers xi that belong to the site and the key alone: a finer or a larger grid shows more of
     the same map. The lattice itself shows in variance and correlation by a relative 1e-8 (re-derived, with Poisson's
@@ -24,7 +24,7 @@ def correlated_normal(x: Any, y: Any, length: Any, key: Any) -> Float[Array, "nx
     Args:
         x: positions along x, `(nx,)`, in the unit of `length`; they have to be known.
         y: along y, `(ny,)`.
-        length: correlation length; 0 gives each point a number of its own, and so another sample on another grid.
+        length: correlation length, at which the correlation has fallen to 1/e; 0 gives each point a number of its own, and so another sample on another grid.
         key: of `jax.random`.
 
     Raises:
@@ -44,12 +44,11 @@ def correlated_normal(x: Any, y: Any, length: Any, key: Any) -> Float[Array, "nx
         raise ValueError(f"length must not be negative, got {length}")
     if length == 0:
         return jax.random.normal(key, (len(x), len(y)), dtype=float)
-    sites = [
-        np.arange(np.floor(2 * a.min() / length) - REACH, np.ceil(2 * a.max() / length) + REACH + 1) for a in (x, y)
-    ]
+    apart = length / np.sqrt(8)  # of the sites: half a width of the smearing Gaussian
+    sites = [np.arange(np.floor(a.min() / apart) - REACH, np.ceil(a.max() / apart) + REACH + 1) for a in (x, y)]
     if len(sites[0]) * len(sites[1]) > 1e8:
         raise ValueError(f"length must be 0 or longer: {length} is too short for a grid as large as that")
-    along_x, along_y = (np.exp(-((a[:, None] / length - s / 2) ** 2)) for a, s in zip((x, y), sites, strict=True))
+    along_x, along_y = (np.exp(-((a[:, None] / apart - s) ** 2) / 4) for a, s in zip((x, y), sites, strict=True))
     norm = np.sqrt(2 * np.pi)  # squared, the sum of exp(-a^2 / 2) over a lattice, in both directions
     return jnp.asarray(along_x / norm) @ _noise(key, *sites) @ jnp.asarray(along_y.T)
 

@@ -93,7 +93,7 @@ class Flake(eqx.Module):
         >>> m = jnp.zeros((*flake.shape, 2))
         >>> b = sm.field(F, m)
         >>> print(flake.shape, f"{b[10, 5, 1]:.2f} A/m, pinned by {flake.pinning[10, 5]:.2f}")
-        (20, 14) 2.44 A/m, pinned by 2.24
+        (20, 14) 2.44 A/m, pinned by 2.72
     """
 
     film: Film
@@ -297,7 +297,7 @@ class Flake(eqx.Module):
             >>> flake = Flake(spacing=5.0)
             >>> mean = lambda T: flake.radius({"temperature": T})[flake.active].mean()
             >>> print([round(float(mean(T)), 2) for T in (1.5, 3.0, 4.0, 7.0)])
-            [1.0, 0.91, 0.48, 0.0]
+            [1.0, 0.91, 0.51, 0.0]
         """
         _, _, temperature = _knobs(self, drive)
         here, base = (self.saturation(t) for t in (temperature, self.temperature))
@@ -315,7 +315,7 @@ class Flake(eqx.Module):
 
         Example:
             >>> print(f"{Flake(spacing=5.0).saturation(4.0).mean():.2f}")
-            0.45
+            0.50
         """
         temperature = not_negative("temperature", temperature).astype(float)
         ordering = self.critical_temperatures > 0

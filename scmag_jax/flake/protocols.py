@@ -48,7 +48,7 @@ def cool(flake: Flake, start: Any = None) -> Schedule:
 
     Example:
         >>> print(cool(Flake(spacing=5.0)).drives)
-        {'bias': array([0., 0.]), 'temperature': array([7.09..., 1.5    ])}
+        {'bias': array([0., 0.]), 'temperature': array([6.9222182, 1.5      ])}
     """
     highest = max(float(flake.critical_temperature), float(flake.critical_temperatures.max()))
     start = 1.1 * highest if start is None else start
@@ -118,7 +118,7 @@ class Measurements(eqx.Module):
         >>> flake = Flake(spacing=5.0)
         >>> found = Measurements(flake)(jnp.zeros((*flake.shape, 2)), {"bias": 100.0})
         >>> print(f"{found['edge']:.2f} {found['bulk']:.2f}")
-        1.88 2.43
+        1.85 2.34
     """
 
     flake: Flake
@@ -221,7 +221,7 @@ def run(
         >>> flake = Flake(spacing=5.0)
         >>> data = run(flake, bias_loop(200.0, step=50.0))
         >>> print(data.bias.values[4:9], data.edge.values[4:9].round(1))
-        [200. 150. 100.  50.   0.] [15.1 14.2 13.2 12.2 11.2]
+        [200. 150. 100.  50.   0.] [12.8 11.8 10.9 10.   9.1]
     """
     measure = Measurements(flake) if measure is None else measure
     start = jnp.zeros((*flake.shape, 2)) if moments is None else with_shape("moments", moments, (*flake.shape, 2))

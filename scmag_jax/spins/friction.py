@@ -18,9 +18,10 @@ from jaxtyping import Array, Bool, Float
 
 from .._checks import broadcast_to_moments
 
-ROOT_STEPS = 12  # of a safeguarded Newton iteration on the force of the ball, which converges quadratically
+ROOT_STEPS = 16  # of a safeguarded Newton iteration on the force of the ball, which converges quadratically
 FIRST_MOVE = 0.01  # of the largest radius: how far the first step goes
 MOST_CURVATURE = 1.9  # over the inverse step along a step; below 2 the incremental energy falls
+CYCLE, CAREFUL = 30, 200  # evaluations without progress, and how many after them take steps that cannot cycle
 PATIENCE = 1000  # evaluations without a lower energy or residual after which a run is called stalled
 ON_SPHERE = 1e-12  # of the radius
 
@@ -96,12 +97,14 @@ class Friction(NamedTuple):
         outside = _length(free) > radius * (1 + ON_SPHERE)
         filled = jnp.where(radius > 0, radius, 1.0)
         bound = jnp.maximum((_length(centre) / step + threshold) / filled - 1 / step, 0.0)
-        bracket = jnp.zeros_like(bound), bound, jnp.zeros_like(bound)
+        outward = jnp.maximum(jnp.sum(pull * anchor, axis=-1, keepdims=True), 0.0) / known
+        # what holds a moment that slides a little from an anchor on the sphere; the length is flat around it
+        bracket = jnp.zeros_like(bound), bound, jnp.minimum(outward, bound)
         s = jax.lax.fori_loop(0, ROOT_STEPS, refine, bracket)[2]
-        m = jnp.where(outside, self.project(with_multiplier(s)), free)
+        m = with_multiplier(s)
+        m = jnp.where(outside, m * (filled / jnp.where(outside, _length(m), 1.0)), free)
         # on the sphere a whole range of multipliers holds a moment: which of them is found must not move it
         on_sphere = jnp.sqrt(square) >= radius * (1 - ON_SPHERE)
-        outward = jnp.maximum(jnp.sum(pull * anchor, axis=-1, keepdims=True), 0.0) / known
         held = on_sphere & (_length(pull - outward * anchor) <= threshold)
         return jnp.where(radius > 0, jnp.where(held, anchor, m), 0.0)
 
@@ -175,6 +178,8 @@ class _State(NamedTuple):
     trial: Any
     step: Any
     lowest: Any
+    steepest: Any
+    careful: Any
     evaluations: Any
     progress: Any
 
@@ -184,7 +189,8 @@ def settle(F: Callable, anchor: Float[Array, "*s d"], friction: Friction, tolera
 
     Each step goes along the field and takes friction and the ball exactly; its length is that of Barzilai and Borwein
     (IMA J. Numer. Anal. 8, 141 (1988)), halved until the curvature along it is so low that the incremental energy
-    falls. That is judged by fields, which rounding spares, and by energies where F is not quadratic.
+    falls; where nothing falls for a while, steps are no longer than the steepest curvature allows. That is judged by
+    fields, which rounding spares, and by energies where F is not quadratic.
 
     Args:
         F: free energy of one configuration.
@@ -216,6 +222,14 @@ def settle(F: Callable, anchor: Float[Array, "*s d"], friction: Friction, tolera
         push = jnp.max(friction.unbalanced(moments, -slope, anchor))
         begin = FIRST_MOVE * largest_radius / jnp.where(push > 0, push, 1.0)
         longer = jnp.where(curvature > 0, square / jnp.where(curvature > 0, curvature, 1.0), 10 * state.step)
+        count = state.evaluations + 1
+        # where a moment is about to yield steps of that length can cycle; those below the steepest curvature cannot
+        steepest = jnp.maximum(
+            state.steepest, jnp.where(square > 0, curvature / jnp.where(square > 0, square, 1.0), 0.0)
+        )
+        cycling = count - state.progress > CYCLE
+        careful = jnp.where(cycling & (state.careful < count), count + CAREFUL, state.careful)
+        longer = jnp.where((careful >= count) & (steepest > 0), jnp.minimum(longer, 1 / steepest), longer)
         step = jnp.where(first, begin, jnp.where(accepted, longer, state.step / 2))
         trial = friction.proximal_step(moments - step * slope, anchor, step)
         better = accepted & ((total < state.lowest[0]) | (residual < state.lowest[1]))
@@ -223,10 +237,9 @@ def settle(F: Callable, anchor: Float[Array, "*s d"], friction: Friction, tolera
             jnp.minimum(jnp.where(accepted, total, infinite), state.lowest[0]),
             jnp.minimum(residual, state.lowest[1]),
         )
-        count = state.evaluations + 1
         progress = jnp.where(better, count, state.progress)
         begun = jnp.where(first, energy, state.start_energy)
-        return _State(moments, energy, begun, slope, residual, trial, step, least, count, progress)
+        return _State(moments, energy, begun, slope, residual, trial, step, least, steepest, careful, count, progress)
 
     def unfinished(state):
         finite = (jnp.isfinite(state.energy) & jnp.isfinite(state.residual)) | (state.evaluations == 0)
@@ -244,6 +257,8 @@ def settle(F: Callable, anchor: Float[Array, "*s d"], friction: Friction, tolera
         trial=anchor,
         step=nothing + 1,
         lowest=(infinite, infinite),
+        steepest=nothing,
+        careful=zero,
         evaluations=zero,
         progress=zero,
     )
