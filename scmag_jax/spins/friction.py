@@ -45,7 +45,9 @@ class Friction(NamedTuple):
             [[0.6 0.8]]
         """
         length = _length(m)
-        return jnp.where(length > self.radius, m * (self.radius / jnp.where(length > 0, length, 1.0)), m)
+        # what rounding has left beyond the sphere is on it, and stays as it is
+        beyond = length > self.radius * (1 + 4 * jnp.finfo(m.dtype).eps)
+        return jnp.where(beyond, m * (self.radius / jnp.where(beyond, length, 1.0)), m)
 
     def proximal_step(
         self, centre: Float[Array, "*s d"], anchor: Float[Array, "*s d"], step: Float[Array, ""]
