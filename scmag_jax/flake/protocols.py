@@ -200,7 +200,7 @@ def run(
 
     Args:
         flake: the flake.
-        schedule: of "bias", "field" and "temperature"; what it does not name stays at its default.
+        schedule: of "bias", "field" and "temperature"; what it does not name stays at zero, or at base temperature.
         measure: function of moments and drive; None is `Measurements(flake)`.
         moments: before the first step, `(nx, ny, 2)`; None is zero, the virgin state.
         path: of the dataset; the run resumes from there.
@@ -224,6 +224,9 @@ def run(
         [200. 150. 100.  50.   0.] [12.8 11.8 10.9 10.   9.1]
     """
     measure = Measurements(flake) if measure is None else measure
+    # with all knobs named, all protocols are one compiled program
+    still = {"bias": 0.0, "field": 0.0, "temperature": float(flake.temperature)}
+    schedule = schedule.with_drives(**{**still, **schedule.drives})
     start = jnp.zeros((*flake.shape, 2)) if moments is None else with_shape("moments", moments, (*flake.shape, 2))
     data = hysteresis(
         flake.energy,
