@@ -12,9 +12,9 @@ import jax
 
 jax.config.update("jax_enable_x64", True)
 
-from benchmarks import bdg, bdg_lattice, film, harness, impurities  # noqa: E402
+from benchmarks import bdg, bdg_lattice, film, flake, harness, impurities  # noqa: E402
 
-MODULES = {"impurities": impurities, "bdg": bdg, "bdg_lattice": bdg_lattice, "film": film}
+MODULES = {"impurities": impurities, "bdg": bdg, "bdg_lattice": bdg_lattice, "film": film, "flake": flake}
 
 
 def main() -> int:

@@ -52,7 +52,9 @@ def quasistatic(
 ) -> Quasistatic:
     """Relax moments at every value of a drive, each from where they were at the value before.
 
-    With pinning this is the rate-independent motion of textures under dry friction, see `relax`; without, moments
+    With pinning this is the rate-independent motion of textures under dry friction, see `relax`. Friction counts the
+    distance of every step; where moments snap, states depend a little on the steps of the drive, and are not to the
+    last per cent those of motion at a finite rate (`evolve`, "pinned"), which counts ways. Without pinning, moments
     follow their local minimum until it vanishes. One compiled program; `jax.vmap` it over pinning maps, drives or
     parameters of the energy. `hysteresis` is the same with files, labels and a progress bar.
 
