@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Starts relaxed in one compiled call: enough to fill a device, few enough for the progress bar to move.
 BATCH = 8
 
-PAPERS = ("lu2023", "vakili2026")
+PAPERS = ("lu2023", "vakili2026", "xiang2023")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -119,7 +119,9 @@ def flake(
 
 @app.command()
 def reproduce(
-    papers: Annotated[list[str] | None, typer.Argument(help="lu2023, vakili2026, or all.", show_default="all")] = None,
+    papers: Annotated[
+        list[str] | None, typer.Argument(help="lu2023, vakili2026, xiang2023, or all.", show_default="all")
+    ] = None,
     output: Annotated[pathlib.Path, typer.Option(help="Folder of pictures, data and report.")] = pathlib.Path("out"),
     full: Annotated[bool, typer.Option("--full", help="The papers' resolution instead of a quick one.")] = False,
 ) -> None:

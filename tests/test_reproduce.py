@@ -4,11 +4,13 @@ import dataclasses
 import functools
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from scmag_jax import cli, plot, reproduce
-from scmag_jax.reproduce import lu2023, vakili2026
+from scmag_jax.flake import Flake
+from scmag_jax.reproduce import lu2023, vakili2026, xiang2023, xiang2023_runs
 
 REGISTERED = dict(reproduce.PAPERS)
 SMALL = {
@@ -28,15 +30,21 @@ SMALL = {
         positions=4,
         wall_angles=8,
     ),
+    "xiang2023": xiang2023_runs.Sizes(spacing=5.0, bias_step=50.0, field_steps=7, screened_steps=2, pulse_steps=2),
 }
 # Parameters that make a run cheap: fewer circles, a material whose gap takes few momenta.
-CHEAP = {"lu2023": {"cutoffs": (10.0, 50.0)}, "vakili2026": {"material_gap": "10 meV"}}
+CHEAP = {
+    "lu2023": {"cutoffs": (10.0, 50.0)},
+    "vakili2026": {"material_gap": "10 meV"},
+    "xiang2023": {"temperatures": (3.0, 4.0, 5.0, 7.0)},
+}
 PANELS = {
     "lu2023": {"figure_2a", "figure_2b", "figure_2c", "figure_3ab", "figure_3c", "figure_3d"},
     "vakili2026": {
         *("figure_1c", "figure_1d", "figure_2a", "figure_2b", "figure_2cd", "figure_3ab", "figure_3c", "figure_3d"),
         *("supercurrent", "material"),
     },
+    "xiang2023": {"figure_2dl", "figure_3ab", "figure_3cd", "figure_3f", "figure_4ab", "opposite_leads"},
 }
 
 
@@ -174,6 +182,68 @@ def test_the_numbers_of_walls_are_the_tabulated_ones(folder_of):
         check(rotations["real_energy"], -3.9555386837)
         # F(y) - F(x) and F(z) - F(x), tabulated to seven digits
         np.testing.assert_allclose(rotations["real_space"][[0, 1], [1, 0]], [-1.439925e-4, -3.952007e-6], rtol=2e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_numbers_of_xiang2023_follow_the_parameters(folder_of):
+    before = stored_claims(folder_of("xiang2023"))
+    after = claims_with("xiang2023", height=2.0, thickness=0.6)
+    assert set(after) == set(before)
+    # 120 uA over 50 um x 300 nm, and twice the thickness
+    words = "density below 1e3"
+    assert only(before, words) == pytest.approx(800, rel=1e-12)
+    assert only(after, words) == pytest.approx(400, rel=1e-12)
+    # where the loop is changes what it sees, and not the currents
+    for words in ("the current at the edge jumps", "remains after the bias is removed", "uniform magnetisation"):
+        assert only(after, words) == pytest.approx(only(before, words), rel=1e-9)
+    words = "increases to a positive value"
+    assert 0 < only(after, words) < 0.9 * only(before, words)
+    # other disorder: other currents, the same arithmetic
+    other = claims_with("xiang2023", seed=1)
+    words = "remains after the bias is removed"
+    assert only(other, words) != pytest.approx(only(before, words), rel=1e-3)
+    assert only(other, "erases the magnetisation") == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_figures_of_xiang2023_share_their_runs():
+    parameters, sizes = paper_with("xiang2023").parameters, SMALL["xiang2023"]
+    loop = xiang2023.figure_3ab(parameters, sizes)
+    misses = xiang2023_runs.bias_run.cache_info().misses
+    cuts = xiang2023.figure_3cd(parameters, sizes)
+    assert xiang2023_runs.bias_run.cache_info().misses == misses
+    np.testing.assert_array_equal(cuts["edge"], loop["edge"][loop["branch"] == 0])
+    # no moment has moved: nothing but the line
+    np.testing.assert_allclose(loop["induced"][:2], 0.0, atol=1e-12)
+
+
+def test_images_of_the_flake_are_what_a_loop_sees():
+    parameters = xiang2023_runs.Parameters(loop_radius=1e-3)
+    flake = Flake.weak(spacing=5.0)
+    m = np.random.default_rng(0).uniform(-0.5, 0.5, (*flake.shape, 2)) * np.asarray(flake.active)[..., None]
+    drive = {"bias": 100.0, "field": 0.0, "temperature": 1.5}
+    state = xiang2023_runs.state_of(flake, drive, m)
+    image = xiang2023_runs.images(parameters, [state])[0]
+    x, y = xiang2023_runs.image_edges(flake)
+    assert image.shape == (len(x) - 1, len(y) - 1) == (24, 18)
+    assert (x[0], x[-1], y[0], y[-1]) == (-10.0, 110.0, -10.0, 80.0)
+    # 4 pi mG in 1 A/m; a loop of no size sees the field at its middle
+    direct = 4 * np.pi * np.asarray(state.bz(1.0))
+    np.testing.assert_allclose(image[2:-2, 2:-2], direct, rtol=1e-5, atol=1e-5)
+    beside = 4 * np.pi * np.asarray(state.bz(1.0, offsets=np.array([[-10.0, -10.0]])))
+    np.testing.assert_allclose(image[:20, :14], beside, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(xiang2023_runs.inside(flake, [image])[0], image[2:22, 2:12])
+    found = xiang2023_runs.measure_of(parameters, flake)(jnp.asarray(m), drive)
+    assert xiang2023_runs.parked(parameters, [state])[0] == pytest.approx(float(found["parked"]), rel=1e-5)
+    along, (cut,) = xiang2023_runs.line_cut(parameters, [state])
+    shifted = 4 * np.pi * np.asarray(state.bz(1.0, offsets=np.array([[-2.5, 1.25]])))[10]  # x = 50, 1.25 up
+    where = np.searchsorted(along, 2.5 + 1.25)
+    assert along[where] == pytest.approx(3.75) and cut[where] == pytest.approx(shifted[0], rel=1e-5)
+    # 1 mG through a loop of 1 um is pi 1e-19 Wb
+    expected = 1e3 * np.pi * 1e-19 / 2.067833848e-15
+    assert xiang2023_runs.loop_flux(xiang2023_runs.Parameters()) == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_material_follows_its_parameters():

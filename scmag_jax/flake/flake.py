@@ -175,9 +175,10 @@ class Flake(eqx.Module):
         """Lam = 200 | 400 um, weak screening: the defaults of the class, with changes.
 
         Its current loop is that of the experiment (Xiang 2023, Fig. 3a), 1 um above (75, 5) um, on cells of 2.5 | 1.25
-        um with seed 0: linear and negative at first, a turn at 120 | 120 uA (140 measured), zero at 142 | 141 uA (160
-        measured), +18 | +22 mG at 200 uA, a remanence of +26 | +29 mG, all of it reversed at -200 uA. Its field loop
-        (Fig. 4) has hysteresis from 0.4 G and a paramagnetic remanence of the lower domain.
+        um with seed 0 and steps of 5 uA: linear and negative at first, a turn at 130 | 130 uA (140 measured), zero at
+        144 | 145 uA (160 measured), +20 | +20 mG at 200 uA, a remanence of +27 | +27 mG, reversed at -200 uA. Steps of
+        the bias and the rule by which moments snap move that by some 5 %, other samples by more. Its field loop (Fig.
+        4) has hysteresis from 0.4 G and a paramagnetic remanence of both domains.
 
         What it can not reproduce: that most of the sample shows less than 1 mG at 100 uA, where half of it has more
         than 4.7 mG here, the field of a bias that flows everywhere; and a lower domain that is paramagnetic at 1.5 G on

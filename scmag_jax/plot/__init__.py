@@ -14,6 +14,12 @@ from .bdg import rotations as rotations
 from .film import plot_currents as plot_currents
 from .film import plot_field as plot_field
 from .film import plot_line_cuts as plot_line_cuts
+from .flake import bias_images as bias_images
+from .flake import edge_currents as edge_currents
+from .flake import field_images as field_images
+from .flake import parked_loop as parked_loop
+from .flake import pulse_moments as pulse_moments
+from .flake import warmed_moments as warmed_moments
 from .impurities import coupling_temperature as coupling_temperature
 from .impurities import current_and_field as current_and_field
 from .impurities import lattice_orders as lattice_orders

@@ -89,7 +89,18 @@ def _vakili2026() -> Paper:
     return Paper(citation, vakili2026.Parameters(), *sizes, figures, claims, 2)
 
 
-PAPERS: dict[str, Callable[[], Paper]] = {"lu2023": _lu2023, "vakili2026": _vakili2026}
+def _xiang2023() -> Paper:
+    from . import xiang2023, xiang2023_claims, xiang2023_field_claims, xiang2023_runs
+
+    def claims(parameters: Any, data: Any) -> list[tables.Claim]:
+        return [*xiang2023_claims.claims(parameters, data), *xiang2023_field_claims.claims(parameters, data)]
+
+    citation = "B. K. Xiang et al., preprint of 2023; Nat. Commun. 17, 4294 (2026)"
+    sizes = xiang2023.QUICK, xiang2023.FULL
+    return Paper(citation, xiang2023_runs.Parameters(), *sizes, xiang2023.FIGURES, claims, 1)
+
+
+PAPERS: dict[str, Callable[[], Paper]] = {"lu2023": _lu2023, "vakili2026": _vakili2026, "xiang2023": _xiang2023}
 
 
 def _reproduce(paper: Paper, folder: pathlib.Path, sizes: Any, bar: Any) -> list[tables.Claim]:
