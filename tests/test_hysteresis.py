@@ -161,7 +161,8 @@ def test_disordered_impurities_have_a_loop_without_a_ferromagnetic_ground_state(
     assert 0.3 < float(remanent.average[1]) < 0.7
     # the remanent state is not the lowest one
     assert float(remanent.energy) > float(found.energy[0])
-    coercive = [np.interp(0.0, sign * b.average.values[:, 1], sign * b.drive.values) for b, sign in ((down, -1), (up, 1))]
+    at_zero = lambda part, sign: np.interp(0.0, sign * part.average.values[:, 1], sign * part.drive.values)
+    coercive = at_zero(down, -1), at_zero(up, 1)
     assert coercive[0] > 0.2 and coercive[1] > 0.2
 
 

@@ -24,7 +24,8 @@ def correlated_normal(x: Any, y: Any, length: Any, key: Any) -> Float[Array, "nx
     Args:
         x: positions along x, `(nx,)`, in the unit of `length`; they have to be known.
         y: along y, `(ny,)`.
-        length: correlation length, at which the correlation has fallen to 1/e; 0 gives each point a number of its own, and so another sample on another grid.
+        length: correlation length, at which the correlation has fallen to 1/e; 0 gives each point a number of its own,
+            and so another sample on another grid.
         key: of `jax.random`.
 
     Raises:
