@@ -23,6 +23,15 @@ def plain_number(name: str, value: Any) -> float:
     return float(known)
 
 
+def known_array(name: str, value: Any) -> np.ndarray:
+    """`value` as an array of finite floats on the host: what fixes sizes and cannot be traced."""
+    known = concrete(value)
+    if known is None:
+        raise ValueError(f"{name} must be known numbers")
+    real_array(name, value)
+    return known.astype(float)
+
+
 def traced(tree: Any) -> bool:
     """Whether any leaf is being traced."""
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(tree))

@@ -53,7 +53,7 @@ class Journal:
         records: those that the file held when it was opened.
 
     Raises:
-        ValueError: a file that is no journal, or one of another purpose; the message says what differs.
+        ValueError: a file that is no journal, one of another purpose (the message says what differs), or one in use.
         OSError: a file that cannot be read or written.
 
     Example:
@@ -73,10 +73,16 @@ class Journal:
         if not self.path.exists():
             with complete_file(self.path) as file:
                 file.write(_as_bytes([np.array(json.dumps(purpose, sort_keys=True))]))
-        end = self._read(purpose)
         self._file = self.path.open("r+b")
-        self._file.truncate(end)
-        self._file.seek(end)
+        _lock(self._file, self.path)
+        self._ends = self._read(purpose)
+        self.keep(len(self.records))
+
+    def keep(self, count: int) -> None:
+        """Forget all but the first records, those that were not whole included."""
+        del self.records[count:], self._ends[count + 1 :]
+        self._file.truncate(self._ends[-1])
+        self._file.seek(self._ends[-1])
 
     def append(self, record: dict[str, Any]) -> None:
         """Add a record; it is in the hands of the operating system when this returns."""
@@ -96,7 +102,7 @@ class Journal:
         self.close()
 
     def _read(self, purpose):
-        """Where the last whole record ends."""
+        """Where the header and every whole record end."""
         with self.path.open("rb") as file:
             next_array = lambda: np.lib.format.read_array(file, allow_pickle=False)
             try:
@@ -111,14 +117,26 @@ class Journal:
                     f"{self.path} belongs to another run, which differs in {', '.join(other)}: remove it, or choose "
                     "another path"
                 )
-            end = file.tell()
+            ends = [file.tell()]
             while True:
                 try:
                     names = next_array().tolist()
                     self.records.append({name: next_array() for name in names})
                 except (ValueError, EOFError):
-                    return end
-                end = file.tell()
+                    return ends
+                ends.append(file.tell())
+
+
+def _lock(file, path):
+    """One process at a time; the system lets go when it ends, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise ValueError(f"{path} is in use by another run: wait for it, or choose another path") from error
 
 
 def _as_bytes(arrays):

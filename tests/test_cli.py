@@ -294,3 +294,16 @@ def test_own_drives_and_warming_in_a_run_file(run_file):
     _, schedule, _ = config.load_flake_run(run_file(warm)).make()
     assert schedule.drives["bias"].max() == 200.0
     np.testing.assert_array_equal(schedule.drives["temperature"][-4:], [4.0, 1.5, 5.0, 1.5])
+
+
+def test_drives_beside_a_protocol_are_held_or_refused(run_file):
+    held = FLAKE.replace('"bias loop"', '"write and warm"\nfield = 0.5')
+    _, schedule, _ = config.load_flake_run(run_file(held)).make()
+    assert (schedule.drives["field"] == 0.5).all() and len(schedule) > 10
+    for line, message in (
+        ("bias = 5.0", "bias is what the protocol"),
+        ("field = [0.0, 1.0]", "field must be one number"),
+    ):
+        wrong = FLAKE.replace('"bias loop"', f'"bias loop"\n{line}')
+        with pytest.raises(config.RunFileError, match=message):
+            config.load_flake_run(run_file(wrong))

@@ -242,6 +242,58 @@ def test_files_of_another_run_are_refused(tmp_path):
         run(tmp_path / "none" / "loop.nc")
 
 
+def test_a_change_in_the_middle_of_a_schedule_is_another_run(tmp_path):
+    # it ends where it began: the first and the last step know nothing of the change
+    path = tmp_path / "cycle.nc"
+    cycle = {"field": [0.0, 2.0, 0.0], "temperature": [1.0, 2.0, 1.0]}
+    energy = lambda drive: lambda m: -drive["field"] * jnp.sum(m[..., 0])
+    radius = lambda hot: lambda drive: jnp.where(drive["temperature"] > 1.5, hot, 1.0)
+    go = lambda hot, sees: sm.hysteresis(
+        energy, jnp.zeros((2, 2)), cycle, pinning=1.0, radius=radius(hot), observables={"sees": sees}, path=path
+    )
+    assert float(go(0.5, jnp.sum).sees[-1]) == 1.0
+    with pytest.raises(ValueError, match="differs in radius:"):
+        go(0.25, jnp.sum)
+    with pytest.raises(ValueError, match="differs in observables:"):
+        go(0.5, lambda m: 2 * jnp.sum(m))
+
+
+def test_two_runs_do_not_share_a_journal(tmp_path):
+    with Journal(tmp_path / "journal", {"run": "a"}):
+        with pytest.raises(ValueError, match="is in use by another run"):
+            Journal(tmp_path / "journal", {"run": "a"})
+
+
+def test_steps_that_were_let_pass_are_computed_again_when_they_are_not(tmp_path):
+    path = tmp_path / "loop.nc"
+    loose = run(path, max_steps=4, throw=False)
+    assert not loose.converged.all()
+    with pytest.raises(RuntimeError, match="holds steps that did not converge"):
+        run(path)
+    assert run(path, throw=False).identical(loose)
+    path.unlink()
+
+    def until(steps):
+        for step in steps:
+            if step == 20:
+                raise KeyboardInterrupt
+            yield step
+
+    with pytest.raises(KeyboardInterrupt):
+        run(path, max_steps=4, throw=False, progress=until)
+    whole = run(path)
+    assert whole.converged.all() and whole.moments.identical(run().moments)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e5])
+def test_switching_does_not_depend_on_the_unit_of_energy(scale):
+    angle = np.radians(80.0)
+    energy = lambda h: lambda m: scale * stoner_wohlfarth(angle)(h)(m)
+    data = sm.hysteresis(energy, jnp.array([np.cos(angle), np.sin(angle)]), sm.schedules.sweep(1.2, -0.8, step=0.01))
+    switched = data.drive[np.flatnonzero(data.moments[:, 0] < 0)[0]]
+    assert 0.6738 <= -switched <= 0.6839
+
+
 def test_journal_keeps_whole_records(tmp_path):
     path = tmp_path / "journal"
     with Journal(path, {"run": "a"}) as journal:
@@ -288,6 +340,12 @@ def _purpose_of(path):
         ({"observables": {"energy": jnp.sum}}, "observables must not have the names of other variables"),
         ({"observables": {"x": lambda a, b, c: a}}, r"observables\['x'\] must take the moments"),
         ({"pinning": -1.0}, "pinning must not be negative"),
+        ({"pinning": None}, "m0 must not contain moments of zero length.*film textures need pinning"),
+        ({"pinning": 1.0, "constraint": "unit"}, 'pinning and radius need constraint="ball"'),
+        ({"tolerance": -1.0}, "tolerance must be a positive number"),
+        ({"max_steps": -1}, "max_steps must be an integer"),
+        ({"schedule": {"x": [0.0, 1.0]}}, "drives must not have the names of other variables"),
+        ({"observables": {"a/b": jnp.sum}}, "observables must have names without a slash"),
     ],
 )
 def test_bad_input_names_the_argument(change, message):

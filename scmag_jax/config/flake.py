@@ -27,6 +27,7 @@ from .common import RunFileError, Section, load, nearest, output_path
 PRESETS = ("weak", "screened")
 DRIVES = ("bias", "field", "temperature")
 PROTOCOLS: dict[str, Any] = {"bias loop": bias_loop, "field loop": field_loop, "write and warm": write_and_warm}
+SET_BY = {"bias loop": ("bias",), "field loop": ("field",), "write and warm": ("bias", "temperature")}
 Values = tuple[FiniteFloat, ...]
 
 
@@ -67,6 +68,12 @@ class Protocol(Section):
                 raise ValueError(f"{numbers[0]} belongs to a protocol")
         elif self.protocol != "write and warm" and self.temperatures is not None:
             raise ValueError(f"temperatures do not belong to the protocol {self.protocol!r}")
+        else:
+            for name in own:
+                if name in SET_BY[self.protocol]:
+                    raise ValueError(f"{name} is what the protocol {self.protocol!r} sets")
+                if isinstance(getattr(self, name), tuple):
+                    raise ValueError(f"{name} must be one number beside a protocol, at which it is held")
         return self
 
     def schedule(self, flake: Flake) -> Schedule:
@@ -83,7 +90,7 @@ class Protocol(Section):
         if self.protocol == "write and warm":
             if "amplitude" in given:
                 given["bias"] = given.pop("amplitude")
-            return write_and_warm(flake, **given)
+            given["flake"] = flake
         made = PROTOCOLS[self.protocol](**given)
         return made.with_drives(**own) if own else made
 
@@ -153,5 +160,5 @@ class FlakeRun(Section):
         try:
             flake = getattr(Flake, self.flake.get("preset", "weak"))(**changes)
             return flake, self.schedule.schedule(flake), Measurements(flake, **self.measure.model_dump())
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise RunFileError(str(error)) from None

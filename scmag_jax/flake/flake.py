@@ -80,6 +80,7 @@ class Flake(eqx.Module):
         pinning: of every cell, `(nx, ny)`, 0 without moments.
         size: of the rectangle.
         divide: height of the line between the domains.
+        spacing: side of a cell in um.
         critical_temperatures: of every cell, `(nx, ny)`, in K.
 
     Raises:
@@ -110,6 +111,7 @@ class Flake(eqx.Module):
     law: str = eqx.field(static=True)
     size: tuple[float, float] = eqx.field(static=True)
     divide: float = eqx.field(static=True)
+    spacing: float = eqx.field(static=True)
 
     def __init__(
         self,
@@ -141,6 +143,9 @@ class Flake(eqx.Module):
             raise ValueError(f"spacing must be positive, got {h}")
         mask, body, terminals = layout(size, h, leads, lead_length, lead_ends)
         self.size, self.divide = (float(size[0]), float(size[1])), plain_number("divide", divide)
+        self.spacing = h
+        if not 0 <= self.divide <= self.size[1]:
+            raise ValueError(f"divide must lie between 0 and {self.size[1]:g}, got {self.divide:g}")
         gamma = rim(body, h, not_negative("rim_width", rim_width))
         x, y = (h * (np.arange(n) + 0.5) for n in mask.shape)
         pearl, below = _domains(pearl_length), y < h * cells("divide", self.divide, h)
@@ -221,11 +226,6 @@ class Flake(eqx.Module):
     def shape(self) -> tuple[int, int]:
         """Cells of the grid, `(nx, ny)`, leads included."""
         return self.film.shape
-
-    @property
-    def spacing(self) -> Float[Array, ""]:
-        """Side of a cell in um."""
-        return self.film.spacing
 
     @property
     def units(self) -> FilmUnits:

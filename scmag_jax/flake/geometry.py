@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._checks import plain_number, real_array
+from .._checks import known_array, plain_number
 from ..film import Terminal
 
 EXACT = 1e-6  # of a cell: how far a length may be off a whole number of them
@@ -37,7 +37,7 @@ def layout(size: Any, spacing: float, leads: Any, lead_length: Any, lead_ends: s
         >>> print(found.mask.shape, found.mask[:, 5].astype(int), list(found.terminals))
         (8, 6) [0 1 0 0 0 1 1 0] ['source', 'drain']
     """
-    known = np.asarray(real_array("size", size))
+    known = known_array("size", size)
     if known.shape != (2,) or not (known > 0).all():
         raise ValueError(f"size must be two positive lengths, got {size!r}")
     nx, ny = (cells("size", length, spacing) for length in known)
@@ -49,7 +49,7 @@ def layout(size: Any, spacing: float, leads: Any, lead_length: Any, lead_ends: s
         sides = [(-spacing, 0.25 * spacing), (width - 0.25 * spacing, width + spacing)]
         across = (-0.25 * spacing, height + 0.25 * spacing)
         return Layout(body, body, _terminals([_box(side, across) for side in sides], lead_ends))
-    spans = np.asarray(real_array("leads", leads), float)
+    spans = known_array("leads", leads)
     if spans.shape != (2, 2):
         raise ValueError(f'leads must be two spans (from, to) on the top edge or "ends", got shape {spans.shape}')
     limits = np.array([[cells("leads", end, spacing) for end in span] for span in spans])

@@ -1,7 +1,7 @@
 """What the experiment does with the flake: schedules of its knobs, and what is measured at each of their values."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._checks import plain_number, positive, with_shape
+from .._checks import known_array, plain_number, positive, with_shape
 from ..spins import Schedule, hysteresis, schedules
 from .flake import Flake
 
@@ -78,7 +78,7 @@ def write_and_warm(
         [  0.  50. 100.  50.   0.   0.   0.   0.   0.] [1.5 1.5 1.5 1.5 1.5 3.  1.5 5.  1.5]
     """
     base = float(flake.temperature)
-    known = np.asarray(with_shape("temperatures", temperatures, ("t",)))
+    known = known_array("temperatures", temperatures)
     if not (np.diff(known, prepend=base) > 0).all():
         raise ValueError(f"temperatures must rise from the base temperature {base}, got {known.tolist()}")
     written = schedules.sweep(0.0, bias, 0.0, step=step, name="bias").with_drives(temperature=base)
@@ -141,10 +141,12 @@ class Measurements(eqx.Module):
     ):
         self.flake = flake
         self.height = positive("height", height).astype(float)
-        h = plain_number("spacing", flake.spacing)
+        h = flake.spacing
         counts = [round(side / h) for side in flake.size]
-        point = np.asarray(with_shape("parked", parked, (2,)))
+        point = known_array("parked", parked)
         section, width = plain_number("section", section), plain_number("rim_width", rim_width)
+        if point.shape != (2,):
+            raise ValueError(f"parked must be a point (x, y), got {parked!r}")
         if not (0 <= point).all() or not (point <= flake.size).all() or not 0 <= section <= flake.size[0]:
             raise ValueError(f"parked and section must lie in the rectangle of {flake.size}, got {parked}, {section}")
         cell = np.minimum((point / h).astype(int), np.array(counts) - 1)
@@ -186,7 +188,7 @@ class Measurements(eqx.Module):
 
 def run(
     flake: Flake,
-    schedule: Schedule,
+    schedule: Schedule | Mapping[str, Any],
     *,
     measure: Callable | None = None,
     moments: Any = None,
@@ -224,6 +226,8 @@ def run(
         [200. 150. 100.  50.   0.] [12.8 11.8 10.9 10.   9.1]
     """
     measure = Measurements(flake) if measure is None else measure
+    if not isinstance(schedule, Schedule):
+        schedule = Schedule(dict(schedule))
     # with all knobs named, all protocols are one compiled program
     still = {"bias": 0.0, "field": 0.0, "temperature": float(flake.temperature)}
     schedule = schedule.with_drives(**{**still, **schedule.drives})
@@ -254,5 +258,5 @@ def on_grid(flake: Flake, data: "xarray.Dataset") -> "xarray.Dataset":
     names = {f"{name}_{k}": axis for name in ("image", "current") for k, axis in enumerate(("x", "y", "component"))}
     names |= {"moment_0": "component"}
     data = data.rename({old: new for old, new in names.items() if old in data.dims})
-    h = float(flake.spacing)
+    h = flake.spacing
     return data.assign_coords({axis: h * (np.arange(n) + 0.5) for axis, n in zip("xy", flake.shape, strict=True)})

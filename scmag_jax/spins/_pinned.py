@@ -66,7 +66,7 @@ def pinned_course(field, m0, times, friction, damping, step, max_steps):
     return jnp.concatenate([start[None], later]), stats, complete.all()
 
 
-def check_pinned(m0, pinning, radius, temperature, step, velocity, inertia):
+def check_pinned(m0, pinning, radius, temperature, step, velocity, inertia, key):
     """Moments and their friction; what this motion does not have is refused."""
     m0 = real_array("m0", m0)
     if m0.ndim < 1:
@@ -74,6 +74,8 @@ def check_pinned(m0, pinning, radius, temperature, step, velocity, inertia):
     known = concrete(temperature)
     if known is None or known.any():
         raise ValueError('temperature must be zero for dynamics="pinned": coarse-grained blocks do not creep here')
+    if key is not None:
+        raise ValueError('key must be None for dynamics="pinned": nothing in it is random')
     if step is None:
         raise ValueError('step must be given for dynamics="pinned": the longest proximal step')
     for name, value in (("velocity", velocity), ("inertia", inertia)):

@@ -101,7 +101,7 @@ def evolve(
 
     "pinned" is the motion of coarse-grained film textures, whose moments are no unit vectors, against dry friction; of
     moments on the sphere of their radius the part of h that points outwards does not count (Xiang 2023, re-derived).
-    `relax` and `hysteresis` go straight to where it ends at slow drives.
+    `relax` and `hysteresis` go to where it ends at slow drives, as long as nothing snaps.
 
     Without noise and `step` the step adapts to the tolerance (Tsitouras' 5(4) pair of diffrax). With a `step` it is
     fixed: splittings that keep unit length exactly, of second order without noise and of second weak order with it.
@@ -119,8 +119,9 @@ def evolve(
     by -0.0069, -0.0019 and -0.0025. Undamped "neel" keeps its energy to the order of step^2 for ever; that of two
     coupled undamped "llg" moments in fields of one drifts by 5e-4 in a unit of time for steps of 0.2, as step^3.
 
-    Differentiable in everything that `F`, `m0` and the numbers hold, and works under `jax.vmap`, over keys and
-    temperatures too; fixed steps keep the states at `times` alone, and the reverse mode repeats one interval at a time.
+    Differentiable in everything that `F`, `m0` and the numbers hold, "pinned" in forward mode alone, and works under
+    `jax.vmap`, over keys and temperatures too; fixed steps keep the states at `times` alone, and the reverse mode
+    repeats one interval at a time.
 
     Args:
         F: free energy of one configuration, `F(m)`; with a drive `F(m, drive(t))`.
@@ -180,8 +181,8 @@ def evolve(
     if not isinstance(max_steps, int) or not 1 <= max_steps <= MOST_STEPS:
         raise ValueError(f"max_steps must be an integer from 1 to {MOST_STEPS}, got {max_steps!r}")
     if dynamics == "pinned":
-        m0, friction = check_pinned(m0, pinning, radius, temperature, step, velocity, inertia)
-        times, damping = _check_times(times).astype(m0.dtype), _check_damping(damping, "overdamped").astype(m0.dtype)
+        m0, friction = check_pinned(m0, pinning, radius, temperature, step, velocity, inertia, key)
+        times, damping = _check_times(times).astype(m0.dtype), _check_damping(damping, dynamics).astype(m0.dtype)
         step = positive("step", step).astype(m0.dtype)
         return _pinned(F, m0, times, friction, damping, step, drive, jnp.asarray(max_steps), throw)
     if pinning is not None or not is_one(radius):
@@ -289,7 +290,7 @@ def _check_times(value):
 
 def _check_damping(value, dynamics):
     damping, known = with_shape("damping", value, ()), concrete(value)
-    undamped = DYNAMICS[dynamics].undamped
+    undamped = dynamics in DYNAMICS and DYNAMICS[dynamics].undamped
     if known is not None and (known < 0 or (known == 0 and not undamped)):
         bound = "zero or positive" if undamped else "positive"
         raise ValueError(f'damping must be {bound} for dynamics="{dynamics}", got {known}')

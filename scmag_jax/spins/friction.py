@@ -223,7 +223,9 @@ def settle(F: Callable, anchor: Float[Array, "*s d"], friction: Friction, tolera
         moments, energy, slope, residual = (jnp.where(accepted, n, o) for n, o in zip(new, old, strict=True))
         push = jnp.max(friction.unbalanced(moments, -slope, anchor))
         begin = FIRST_MOVE * largest_radius / jnp.where(push > 0, push, 1.0)
-        longer = jnp.where(curvature > 0, square / jnp.where(curvature > 0, curvature, 1.0), 10 * state.step)
+        # downhill of a hump the next valley is no farther than the steepest curvature says
+        beyond = jnp.where(state.steepest > 0, 1 / jnp.where(state.steepest > 0, state.steepest, 1.0), 2 * state.step)
+        longer = jnp.where(curvature > 0, square / jnp.where(curvature > 0, curvature, 1.0), beyond)
         count = state.evaluations + 1
         # where a moment is about to yield steps of that length can cycle; those below the steepest curvature cannot
         steepest = jnp.maximum(

@@ -12,17 +12,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._checks import concrete, real_array, traced
+from .._checks import concrete, traced
 from ..files import Journal, complete_path
 from ..solution import RESULTS
-from .quasistatic import check_drives, chosen_constraint, measure_of, quasistatic
+from .quasistatic import check_drives, check_moments, measure_of, quasistatic
 from .schedules import Schedule
 
 if TYPE_CHECKING:
     import xarray
 
-DIGITS = 10  # of numbers that tell one run from another
+DIGITS = 9  # of numbers that tell one run from another
+PROBED = 24  # steps where they are taken, and those of extreme drives
 OBSERVABLE = "observable "
+AXES = ("x", "y", "z", "site", "component")
 VARIABLES = (
     *("moments", "mean_moments", "last_moments"),
     *("energy", "start_energy", "dissipated", "converged", "residual", "evaluations"),
@@ -89,14 +91,14 @@ def hysteresis(
         [ 0.  0.  1.  1.  1.  1. -1. -1. -1. -1.  1.]
     """
     schedule, drives = _schedule_of(schedule)
-    m0 = real_array("m0", m0)
     if traced((m0, drives)):
         raise ValueError("hysteresis works on known numbers: inside jit and vmap use quasistatic")
+    m0, constraint = check_moments(m0, constraint, pinning, radius, tolerance, max_steps)
     names = _names(observables, m0, drives, schedule)
     options = {
         "pinning": pinning,
         "radius": radius,
-        "constraint": chosen_constraint(constraint, pinning, radius),
+        "constraint": constraint,
         "optimiser": optimiser,
         "tolerance": tolerance,
         "max_steps": max_steps,
@@ -113,15 +115,18 @@ def hysteresis(
     path = pathlib.Path(path)
     if not path.parent.is_dir():
         raise ValueError(f"path must lie in a folder that exists, got {path}")
-    purpose = _purpose(energy_of_drive, m0, schedule, drives, names, options, textures)
+    purpose = _purpose(energy_of_drive, m0, schedule, drives, names, observables, options, textures)
     if path.exists():
-        return _finished(path, purpose)
+        return _finished(path, purpose, throw)
     with Journal(path.with_name(path.name + ".partial"), purpose) as journal:
+        whole = [bool(record["converged"]) for record in journal.records]
+        if throw and not all(whole):
+            journal.keep(whole.index(False))  # what was let pass then is not now
         rows = _run(advance, m0, schedule, journal.records, journal, textures, progress, throw)
     dataset = _dataset(schedule, rows, purpose)
     with complete_path(path) as unfinished:
         dataset.to_netcdf(unfinished, engine="h5netcdf")
-    journal.path.unlink()
+    journal.path.unlink(missing_ok=True)
     return dataset
 
 
@@ -161,17 +166,25 @@ def _record(found):
         "evaluations": found.stats["steps"][0],
     }
     values |= {OBSERVABLE + name: value[0] for name, value in found.observables.items()}
-    return {name: np.asarray(value) for name, value in values.items()}
+    # copies: views would keep the buffers of every step
+    return {name: np.array(value) for name, value in values.items()}
 
 
 def _names(observables, m0, drives, schedule):
+    own = {*VARIABLES, *AXES, "branch", "step"}
+    taken = sorted(schedule.drives.keys() & own)
+    if taken:
+        raise ValueError(f"drives must not have the names of other variables, got {taken[0]!r}")
     first = jax.tree.map(lambda value: value[0], drives)
     found = jax.eval_shape(measure_of(observables), m0, first)
     if not isinstance(found, dict):
         raise ValueError("observables must be a mapping of functions, or a function that returns a dictionary")
-    taken = sorted(found.keys() & {*VARIABLES, "branch", "step", *schedule.drives})
+    taken = sorted(found.keys() & {*own, *schedule.drives})
     if taken:
         raise ValueError(f"observables must not have the names of other variables, got {taken[0]!r}")
+    wrong = [name for name in found if not name or "/" in name]
+    if wrong:
+        raise ValueError(f"observables must have names without a slash, got {wrong[0]!r}")
     return sorted(found)
 
 
@@ -193,30 +206,55 @@ def _schedule_of(schedule):
 # --- files
 
 
-def _purpose(energy_of_drive, m0, schedule, drives, names, options, textures):
-    """What tells this run from others: numbers by their bits, functions by their values."""
-    ends = [jax.tree.map(lambda value, n=n: value[n], drives) for n in (0, -1)]
-    # energies of a texture that nothing is special of
+def _purpose(energy_of_drive, m0, schedule, drives, names, observables, options, textures):
+    """What tells this run from others: numbers by their bits, functions by their values at a texture and some steps."""
+    values = np.stack(list(schedule.drives.values()))
+    chosen = np.linspace(0, len(schedule) - 1, min(len(schedule), PROBED)).astype(int)
+    chosen = np.unique([*chosen, *values.argmin(axis=1), *values.argmax(axis=1)])
+    # one that nothing is special of
     probe = jax.random.uniform(jax.random.key(0), m0.shape, m0.dtype, -0.5, 0.5)
-    energies = [f"{float(energy_of_drive(drive)(probe)):.{DIGITS}g}" for drive in ends]
+    measure = measure_of(observables)
 
-    def at_ends(value):
-        return _digest(*[value(drive) if callable(value) else 0.0 if value is None else value for drive in ends])
+    def at(drive):
+        friction = [value(drive) if callable(value) else value for value in (options["pinning"], options["radius"])]
+        return {
+            "energy": energy_of_drive(drive)(probe),
+            "pinning": jnp.asarray(0.0 if friction[0] is None else friction[0]),
+            "radius": jnp.asarray(friction[1]),
+            "observables": measure(probe, drive),
+        }
 
+    found = jax.jit(lambda some: jax.lax.map(at, some))(jax.tree.map(lambda value: value[chosen], drives))
     return {
         "drives": json.dumps(list(schedule.drives)),
         "schedule": _digest(*schedule.drives.values(), schedule.branch),
         "m0": _digest(m0),
-        "energy": json.dumps(energies),
-        "pinning": at_ends(options["pinning"]),
-        "radius": at_ends(options["radius"]),
+        "energy": _rounded_digest(found["energy"]),
+        "pinning": _rounded_digest(found["pinning"]),
+        "radius": _rounded_digest(found["radius"]),
         "constraint": options["constraint"],
-        "optimiser": "default" if options["optimiser"] is None else "given",
+        "optimiser": _name_of(options["optimiser"]),
         "tolerance": repr(float(options["tolerance"])),
-        "observables": json.dumps(names),
+        "observables": " ".join([*names, _rounded_digest(*(found["observables"][name] for name in names))]),
         "textures": str(bool(textures)),
         "versions": ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("scmag_jax", "jax", "jaxlib")),
     }
+
+
+def _name_of(optimiser):
+    """Kind and numbers of an optimiser as text, as far as they can be told."""
+    if optimiser is None:
+        return "default"
+    cells = [cell.cell_contents for part in optimiser for cell in part.__closure__ or ()]
+    return " ".join([optimiser.init.__qualname__, *(repr(c) for c in cells if isinstance(c, (bool, int, float, str)))])
+
+
+def _rounded_digest(*arrays):
+    """Of numbers that another machine computes alike up to rounding."""
+    known = [np.asarray(array) for array in arrays]
+    scales = [np.abs(a).max(initial=0.0) or 1.0 for a in known]
+    # the sign of a zero is rounding, too
+    return _digest(*(np.round(a / s, DIGITS) + 0.0 for a, s in zip(known, scales, strict=True)), np.array(scales, "f4"))
 
 
 def _digest(*arrays):
@@ -226,7 +264,7 @@ def _digest(*arrays):
     return state.hexdigest()[:16]
 
 
-def _finished(path, purpose):
+def _finished(path, purpose, throw):
     import xarray
 
     try:
@@ -238,6 +276,8 @@ def _finished(path, purpose):
         raise ValueError(
             f"{path} belongs to another run, which differs in {', '.join(other)}: remove it, or choose another path"
         )
+    if throw and not dataset.converged.all():
+        raise RuntimeError(f"{path} holds steps that did not converge: remove it, or take them with throw=False")
     return dataset
 
 

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._checks import is_one, real_array
+from .._checks import concrete, is_one, real_array
 from ..solution import Solution
 from .friction import Friction, friction_of
-from .relax import relax
+from .relax import check_steps, check_tolerance, refuse_friction, relax
 
 
 class Quasistatic(Solution):
@@ -65,7 +65,7 @@ def quasistatic(
         pinning: threshold of the field, number, map, or a function of the drive.
         radius: largest length, likewise. Moments beyond it are cut before they relax, and do not grow back by
             themselves.
-        constraint: "ball" or "unit"; None is "ball" with pinning or a radius, and "unit" without.
+        constraint: "ball" or "unit"; None is "ball" with pinning or a radius other than 1, and "unit" without.
         observables: name -> function of the moments, or of the moments and the drive; or one such function that returns
             a dictionary, which may share work.
         optimiser: as `relax`.
@@ -84,9 +84,9 @@ def quasistatic(
         >>> print(found.moments[:, 0, 0])
         [ 0.  1.  1. -1.]
     """
-    m0 = real_array("m0", m0)
+    m0, constraint = check_moments(m0, constraint, pinning, radius, tolerance, max_steps)
     drives = check_drives(drives)
-    constraint = chosen_constraint(constraint, pinning, radius)
+    pinning, radius = (v if v is None or callable(v) else jnp.asarray(v) for v in (pinning, radius))
     measure = measure_of(observables)
     tolerance, max_steps = jnp.asarray(tolerance, dtype=m0.dtype), jnp.asarray(max_steps)
     return _follow(
@@ -126,6 +126,25 @@ def _dissipated(friction: Friction | None, way):
     return jnp.zeros((), way.dtype) if friction is None else friction.dissipated(way)
 
 
+def check_moments(m0: Any, constraint: Any, pinning: Any, radius: Any, tolerance: Any, max_steps: Any) -> tuple:
+    """Moments and their constraint; what `relax` would refuse is refused before anything is traced."""
+    m0 = real_array("m0", m0).astype(float)
+    constraint = chosen_constraint(constraint, pinning, radius)
+    check_tolerance(tolerance, m0.dtype)
+    check_steps(max_steps)
+    if constraint == "unit":
+        refuse_friction(pinning, radius)
+        known = concrete(m0)
+        if known is not None and known.ndim and not (known**2).sum(-1).all():
+            raise ValueError(
+                "m0 must not contain moments of zero length: unit vectors have a direction; film textures need "
+                'pinning or constraint="ball"'
+            )
+    else:
+        friction_of(m0, None if callable(pinning) else pinning, 1.0 if callable(radius) else radius)
+    return m0, constraint
+
+
 def check_drives(drives: Any) -> Any:
     """Drives as a tree of finite arrays with one number of steps."""
     if isinstance(drives, list):
@@ -154,6 +173,8 @@ def measure_of(observables: Any) -> Callable:
         return _Each(())
     if callable(observables):
         return _of_both("observables", observables)
+    if not isinstance(observables, Mapping):
+        raise ValueError(f"observables must be a mapping of functions, or a function, got {observables!r}")
     each = [(name, _of_both(f"observables[{name!r}]", function)) for name, function in observables.items()]
     return _Each(tuple(each))
 

@@ -19,6 +19,7 @@ from .friction import PATIENCE, friction_of, settle
 LINE_SEARCH = optax.scale_by_zoom_linesearch(max_linesearch_steps=20, initial_guess_strategy="one")
 ON_SPHERES = optax.lbfgs(memory_size=20, linesearch=LINE_SEARCH)
 CONSTRAINTS = ("unit", "ball")
+FIRST_TURN = 0.1  # of a moment at right angles to the largest field, in the first step of the default optimiser
 SINGLE_PRECISION_TOLERANCE = 1e-5
 
 
@@ -71,11 +72,13 @@ def relax(
 
         F(m) + sum_i pinning_i |m_i - m0_i|,    |m_i| <= radius_i
 
-    is at the nearest minimum downhill (dry friction; the pinned textures of Xiang 2023, re-derived). F alone then falls
-    by the work against friction at least. A start that is stationary already is returned as it is and counts
-    as successful, be it a maximum or a saddle: perturb it to leave. Runs under `jax.vmap` for batches of starts or of
-    energies; a second call with the same F and shapes does not retrace, new optimiser objects of the same kind included
-    (a new lambda is a new F; a `jax.tree_util.Partial` of one function with its arrays is not).
+    is at a minimum downhill, the nearest one where the energy is convex (dry friction; the pinned textures of Xiang
+    2023, re-derived). F alone then falls by the work against friction at least.
+
+    A start that is stationary already is returned as it is and counts as successful, be it a maximum or a saddle:
+    perturb it to leave. Runs under `jax.vmap` for batches of starts or of energies; a second call with the same F and
+    shapes does not retrace, new optimiser objects of the same kind included (a new lambda is a new F; a
+    `jax.tree_util.Partial` of one function with its arrays is not).
 
     Args:
         F: free energy, `FreeEnergy` or plain function, of one configuration.
@@ -87,7 +90,8 @@ def relax(
         radius: of the ball, a number or a map of the moments.
         tolerance: on the relative tangent field.
         max_steps: steps of the optimiser, an integer from 0.
-        throw: raise if it did not converge; False returns the state of lowest energy and `result` says why.
+        throw: raise if it did not converge; False returns the state of lowest energy, or the last one in the ball, and
+            `result` says why.
 
     Returns:
         `Relaxation` with `.moments`, `.energy`, `.result`, `.stats`.
@@ -112,13 +116,14 @@ def relax(
         raise ValueError("m0 must have the components of the moments on its last axis, got a scalar")
     if optimiser is not None and not isinstance(optimiser, optax.GradientTransformation):
         raise ValueError(f"optimiser must be an optax optimiser such as optax.adam(0.1), got {optimiser!r}")
-    _check_tolerance(tolerance, m0.dtype)
-    _check_steps(max_steps)
+    check_tolerance(tolerance, m0.dtype)
+    check_steps(max_steps)
     known = concrete(m0)
     if constraint == "unit" and known is not None and not (known**2).sum(-1).all():
         raise ValueError("m0 must not contain moments of zero length: they have no direction")
     if constraint == "unit":
-        friction = _refuse_friction(pinning, radius)
+        refuse_friction(pinning, radius)
+        friction = None
     elif pinning is not None and optimiser is not None:
         raise ValueError("pinning needs optimiser=None: optax optimisers know of no friction")
     else:
@@ -127,7 +132,8 @@ def relax(
     if constraint == "ball" and optimiser is None:
         found = _settle(F, m0, friction, tolerance, max_steps)
     else:
-        found = _relax(F, m0, friction, tolerance, max_steps, ON_SPHERES if optimiser is None else canonical(optimiser))
+        chosen = ON_SPHERES if optimiser is None else canonical(optimiser)
+        found = _relax(F, m0, friction, tolerance, max_steps, chosen, optimiser is None)
     if throw:
         failed = found.result != RESULTS.successful
         found = eqx.tree_at(lambda s: s.moments, found, found.result.error_if(found.moments, failed))
@@ -151,7 +157,7 @@ def _settle(F, m0, friction, tolerance, max_steps):
 
 
 @eqx.filter_jit
-def _relax(F, m0, friction, tolerance, max_steps, optimiser):
+def _relax(F, m0, friction, tolerance, max_steps, optimiser, in_own_unit):
     check_scalar(F, m0)
     optimiser = optax.with_extra_args_support(optimiser)
     project = _unit if friction is None else friction.project
@@ -169,15 +175,17 @@ def _relax(F, m0, friction, tolerance, max_steps, optimiser):
             # in the ball the optimiser needs the whole slope, to find its way back in
             force = friction.unbalanced(moments, -slope, moments)
         # no field at all is a stationary state
-        return energy, slope, jnp.max(force) / jnp.where(largest > 0, largest, 1.0)
+        largest = jnp.where(largest > 0, largest, 1.0)
+        return (energy, slope, jnp.max(force) / largest), largest
 
     def step(state):
-        extra = {"value": state.energy, "grad": state.slope, "value_fn": projected}
+        slope = state.slope / unit
+        extra = {"value": state.energy / unit, "grad": slope, "value_fn": lambda p: projected(p) / unit}
         # optax mixes integer widths, which strict promotion refuses
         with jax.numpy_dtype_promotion("standard"):
-            updates, inner = optimiser.update(state.slope, state.optimiser, state.moments, **extra)
+            updates, inner = optimiser.update(slope, state.optimiser, state.moments, **extra)
         moments = project(optax.apply_updates(state.moments, updates))
-        energy, slope, residual = measure(moments)
+        (energy, slope, residual), _ = measure(moments)
         lower = energy < state.best[1]
         better = lower | (residual < state.best[2])
         best = jax.tree.map(
@@ -194,8 +202,10 @@ def _relax(F, m0, friction, tolerance, max_steps, optimiser):
         return finite & waiting & (state.residual > tolerance) & (state.step < max_steps)
 
     start = project(m0)
-    energy, slope, residual = measure(start)
+    (energy, slope, residual), largest = measure(start)
     start_energy = energy
+    # the first step of the default optimiser would depend on the unit of energy, and could be long enough for a barrier
+    unit = largest / FIRST_TURN if in_own_unit else jnp.ones_like(largest)
     zero = jnp.zeros_like(max_steps)
     best = (start, energy, residual)
     state = _State(start, energy, slope, residual, optimiser.init(start), best, zero, zero)
@@ -227,13 +237,15 @@ def _length(vectors):
     return jnp.sqrt(jnp.sum(vectors**2, axis=-1))
 
 
-def _check_steps(max_steps):
+def check_steps(max_steps: Any) -> None:
+    """Refuse what is no number of steps."""
     known = concrete(max_steps)
     if known is not None and (known.ndim or not np.issubdtype(known.dtype, np.integer) or known < 0):
         raise ValueError(f"max_steps must be an integer from 0, got {max_steps!r}")
 
 
-def _check_tolerance(tolerance, dtype):
+def check_tolerance(tolerance: Any, dtype: Any) -> None:
+    """Refuse a tolerance that is no positive number, or that single precision cannot meet."""
     known = concrete(tolerance)
     if known is None:
         return
@@ -246,6 +258,7 @@ def _check_tolerance(tolerance, dtype):
         )
 
 
-def _refuse_friction(pinning, radius):
+def refuse_friction(pinning: Any, radius: Any) -> None:
+    """Unit vectors have no friction here."""
     if pinning is not None or not is_one(radius):
         raise ValueError('pinning and radius need constraint="ball": unit vectors have neither here')

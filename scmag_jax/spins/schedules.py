@@ -1,7 +1,7 @@
 """Schedules: what drives a sample, step by step; loops, minor loops and first-order reversal curves."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from .._checks import concrete
 ROUNDING = 1e-9  # of a step
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Schedule:
     """Values of every drive, step by step, and the branch that each step belongs to.
 
@@ -35,8 +35,11 @@ class Schedule:
     branch: Any = None
 
     def __post_init__(self):
-        if not self.drives:
-            raise ValueError("drives must name at least one drive")
+        if not isinstance(self.drives, Mapping) or not self.drives:
+            raise ValueError(f"drives must be a mapping, name -> values, of at least one drive, got {self.drives!r}")
+        wrong = [name for name in self.drives if not isinstance(name, str) or not name or "/" in name]
+        if wrong:
+            raise ValueError(f"drives must have names without a slash, got {wrong[0]!r}")
         values = {name: _values(name, value) for name, value in self.drives.items()}
         steps = max(len(value) for value in values.values())
         wrong = [name for name, value in values.items() if len(value) not in (1, steps)]
@@ -104,8 +107,10 @@ def sweep(*turns: Any, step: Any, name: str = "drive") -> Schedule:
 def loop(amplitude: Any, *, step: Any, virgin: bool = True, name: str = "drive") -> Schedule:
     """Hysteresis loop: from zero to the amplitude, back to minus it, and up again.
 
+    Zero is one of the values on the way where the step divides the amplitude.
+
     Args:
-        amplitude: of the loop.
+        amplitude: of the loop, not zero.
         step: largest step.
         virgin: begin at zero; else at the amplitude.
         name: of the drive.
@@ -114,6 +119,8 @@ def loop(amplitude: Any, *, step: Any, virgin: bool = True, name: str = "drive")
         >>> print(loop(1.0, step=1.0).drives["drive"])
         [ 0.  1.  0. -1.  0.  1.]
     """
+    if not _values("amplitude", amplitude).all():
+        raise ValueError("amplitude must not be zero")
     turns = (0.0, amplitude, -amplitude, amplitude)
     return sweep(*(turns if virgin else turns[1:]), step=step, name=name)
 
@@ -126,6 +133,8 @@ def minor_loops(amplitudes: Sequence[Any], *, step: Any, name: str = "drive") ->
         >>> print(minor_loops([1.0, 2.0], step=1.0).drives["drive"])
         [ 0.  1.  0. -1.  0.  1.  2.  1.  0. -1. -2. -1.  0.]
     """
+    if len(_values("amplitudes", amplitudes)) == 0 or not _values("amplitudes", amplitudes).all():
+        raise ValueError(f"amplitudes must be at least one, none of them zero, got {list(amplitudes)}")
     turns = [0.0]
     for amplitude in amplitudes:
         turns += [amplitude, -amplitude]
@@ -154,6 +163,8 @@ def first_order_reversal_curves(
         [2. 1. 2. 1. 0. 1. 2.] [0 0 1 2 2 3 3]
     """
     known = _values("reversals", reversals)
+    if len(_values("saturation", saturation)) != 1:
+        raise ValueError(f"saturation must be a number, got {saturation!r}")
     if len(known) == 0 or not (known < saturation).all():
         raise ValueError(f"reversals must lie below saturation = {saturation}, got {list(known)}")
     turns = [saturation]
