@@ -3,11 +3,11 @@
 import difflib
 import pathlib
 import tomllib
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound="RunFile")
 
 
 class RunFileError(Exception):
@@ -20,12 +20,40 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class RunFile(Section):
+    """A whole run file: its tables, and where the answer goes, beside the file."""
+
+    suffix: ClassVar[str]
+
+    output: pathlib.Path
+    folder: pathlib.Path = Field(default=pathlib.Path(), exclude=True)
+
+    @field_validator("output")
+    @classmethod
+    def _ends_well(cls, output: pathlib.Path) -> pathlib.Path:
+        if output.suffix != cls.suffix:
+            raise ValueError(f"must end in {cls.suffix}, got {output}")
+        return output
+
+    @property
+    def output_path(self) -> pathlib.Path:
+        """Where the answer goes.
+
+        Raises:
+            RunFileError: there is no such folder.
+        """
+        path = self.folder / self.output
+        if not path.parent.is_dir():
+            raise RunFileError(f"output: there is no folder {path.parent}")
+        return path
+
+
 def load(path: str | pathlib.Path, model: type[Model]) -> Model:
     """Read and validate a run file.
 
     Args:
         path: a TOML file; the paths in it are relative to its folder.
-        model: of the whole file, with a field `folder`.
+        model: of the whole file.
 
     Raises:
         RunFileError: the file cannot be read, or a key is unknown, missing or has a wrong value.
@@ -42,18 +70,6 @@ def load(path: str | pathlib.Path, model: type[Model]) -> Model:
     except ValidationError as error:
         found = [_sentence(each, model) for each in error.errors()]
         raise RunFileError(f"{path}: {'; '.join(found)}") from None
-
-
-def output_path(folder: pathlib.Path, output: pathlib.Path) -> pathlib.Path:
-    """Where the answer goes.
-
-    Raises:
-        RunFileError: there is no such folder.
-    """
-    path = folder / output
-    if not path.parent.is_dir():
-        raise RunFileError(f"output: there is no folder {path.parent}")
-    return path
 
 
 def nearest(name: str, known: Any) -> str:

@@ -22,7 +22,7 @@ from pydantic import Field, FiniteFloat, NonNegativeFloat, PositiveFloat, Positi
 
 from ..flake import Flake, Measurements, bias_loop, field_loop, write_and_warm
 from ..spins import Schedule
-from .common import RunFileError, Section, load, nearest, output_path
+from .common import RunFile, RunFileError, Section, load, nearest
 
 PRESETS = ("weak", "screened")
 DRIVES = ("bias", "field", "temperature")
@@ -112,15 +112,15 @@ class Solve(Section):
     max_steps: PositiveInt = 20_000
 
 
-class FlakeRun(Section):
+class FlakeRun(RunFile):
     """A whole run file of the flake."""
+
+    suffix = ".nc"
 
     flake: Annotated[dict[str, Any], Field(default_factory=dict)]
     schedule: Protocol
     measure: Measure = Measure()
     solve: Solve = Solve()
-    output: pathlib.Path
-    folder: pathlib.Path = Field(default=pathlib.Path(), exclude=True)
 
     @field_validator("flake")
     @classmethod
@@ -133,22 +133,6 @@ class FlakeRun(Section):
         if flake.get("preset", "weak") not in PRESETS:
             raise ValueError(f"has an unknown preset {flake['preset']!r}, known are {', '.join(PRESETS)}")
         return flake
-
-    @field_validator("output")
-    @classmethod
-    def _netcdf(cls, output: pathlib.Path) -> pathlib.Path:
-        if output.suffix != ".nc":
-            raise ValueError(f"must end in .nc, got {output}")
-        return output
-
-    @property
-    def output_path(self) -> pathlib.Path:
-        """Where the dataset goes.
-
-        Raises:
-            RunFileError: there is no such folder.
-        """
-        return output_path(self.folder, self.output)
 
     def make(self) -> tuple[Flake, Schedule, Measurements]:
         """The flake, what it is taken through, and what is measured.

@@ -29,11 +29,10 @@ from pydantic import (
     FiniteFloat,
     PositiveFloat,
     PositiveInt,
-    field_validator,
     model_validator,
 )
 
-from .common import RunFileError, Section, load, output_path
+from .common import RunFile, RunFileError, Section, load
 
 # Random sequential placement jams at a covered fraction of 0.547; above this one it is hopelessly slow.
 MAX_COVERAGE = 0.5
@@ -136,30 +135,14 @@ class Relax(Section):
     max_steps: PositiveInt = 20_000
 
 
-class Run(Section):
+class Run(RunFile):
     """A whole run file."""
+
+    suffix = ".npz"
 
     coupling: Coupling
     moments: Moments
     relax: Relax = Relax()
-    output: pathlib.Path
-    folder: pathlib.Path = Field(default=pathlib.Path(), exclude=True)
-
-    @field_validator("output")
-    @classmethod
-    def _npz(cls, output: pathlib.Path) -> pathlib.Path:
-        if output.suffix != ".npz":
-            raise ValueError(f"must end in .npz, got {output}")
-        return output
-
-    @property
-    def output_path(self) -> pathlib.Path:
-        """Where the answer goes.
-
-        Raises:
-            RunFileError: there is no such folder.
-        """
-        return output_path(self.folder, self.output)
 
     def positions(self) -> npt.NDArray[np.float64]:
         """The moments' positions, (n, 2), read or placed.

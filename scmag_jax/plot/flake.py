@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._style import BLACK, BLUE, GREEN, ORANGE, POSITIVE, SIGNED, VERMILION, new_figure
+from ._maps import BRIGHTEST, divide_line, flux_map, label_outer, limit_of, outline, streamlines
+from ._style import BLACK, BLUE, GREEN, ORANGE, POSITIVE, VERMILION, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +20,6 @@ BRANCHES: tuple[dict[str, Any], ...] = (
     {"color": MAGENTA, "marker": "v", "label": "down"},
     {"color": GREEN, "marker": "^", "label": "up"},
 )
-BRIGHTEST = 0.99  # quantile at the end of the colours: leads and corners are sharp
 FIELD_LABEL = "flux over the area of the loop  [mG]"
 MAP = 2.9  # inches of the width of a map among others
 
@@ -65,13 +65,12 @@ def bias_images(
     figure = new_figure(3 * MAP + 1.2, 3 * 0.72 * MAP + 1.2)
     panels = figure.subplots(3, 3, sharex=True, sharey=True)
     flat = panels.ravel()
-    limit = _limit(body)
+    limit = limit_of(body)
     for place, (axes, values, I, before) in enumerate(zip(flat, image, bias, after, strict=False)):
-        drawn = axes.pcolormesh(x, y, np.asarray(values).T, **_signed(limit))
+        drawn = flux_map(axes, x, y, values, limit, size, divide)
         state = "virgin" if I == before == 0 else f"after ${before:+g}$ µA" if before else "in the bias"
         axes.set_title(f"${I:+g}$ µA, {state}" if I else f"0, {state}", fontsize=10)
-        _outline(axes, mask, film_x, film_y)
-        axes.plot([0, size[0]], [divide, divide], ":", color="0.4", linewidth=0.8)
+        outline(axes, mask, film_x, film_y)
         if place == 0:
             axes.plot(*parked, "o", color=ORANGE, markeredgecolor=BLACK, markersize=6)
         if place == 1:
@@ -80,12 +79,12 @@ def bias_images(
     top = np.nanquantile(size_of, BRIGHTEST)
     for axes, values, length, I in zip(panels[2], current, size_of, current_bias, strict=True):
         shown = axes.pcolormesh(film_x, film_y, length.T, cmap=POSITIVE, vmin=0, vmax=top, rasterized=True)
-        _stream(axes, film_x, film_y, values, mask)
+        streamlines(axes, film_x, film_y, values, mask)
         axes.set_title(f"current at ${I:+g}$ µA", fontsize=10)
-        _outline(axes, mask, film_x, film_y)
+        outline(axes, mask, film_x, film_y)
     for axes in flat:
         axes.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), aspect="equal")
-    _label_outer(panels)
+    label_outer(panels)
     figure.colorbar(
         drawn, ax=panels[:2], label=f"{FIELD_LABEL}\n1 mG is {float(loop_flux):.3f} m$\\Phi_0$", extend="both"
     )
@@ -261,17 +260,16 @@ def field_images(
     figure = new_figure(columns * 2.3 + 1.0, rows * 1.85 + 4.6)
     grid = figure.add_gridspec(2, 1, height_ratios=(rows * 1.85, 3.4))
     panels: Any = grid[0].subgridspec(rows, columns).subplots(sharex=True, sharey=True)
-    limit = _limit(image)
+    limit = limit_of(image)
     words = ("virgin", "down", "up")
     for axes, values, H, number in zip(panels.ravel(), image, image_field, image_branch, strict=False):
-        drawn = axes.pcolormesh(x, y, np.asarray(values).T, **_signed(limit))
-        _outline(axes, mask, film_x, film_y)
-        axes.plot([0, size[0]], [divide, divide], ":", color="0.4", linewidth=0.8)
+        drawn = flux_map(axes, x, y, values, limit, size, divide)
+        outline(axes, mask, film_x, film_y)
         axes.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), aspect="equal")
         axes.set_title(
             f"${H:.2f}$ G, {words[int(number)]}" if abs(H) > 1e-9 else f"0, {words[int(number)]}", fontsize=10
         )
-    _label_outer(panels)
+    label_outer(panels)
     figure.colorbar(drawn, ax=panels, label="flux over area  [mG]", extend="both")
     left, right = grid[1].subgridspec(1, 2, width_ratios=(1.5, 1)).subplots()
     screened = screened_lower, screened_upper
@@ -319,13 +317,14 @@ def pulse_moments(
     """
     figure = new_figure(10.0, 6.6)
     panels = figure.subplots(2, 2, sharex=True, sharey=True)
-    limit, every = _limit(image), max(1, round(len(cell_x) / 20))
+    limit, every = limit_of(image), max(1, round(len(cell_x) / 20))
     some = np.ix_(*(np.arange(every // 2, len(cells), every) for cells in (cell_x, cell_y)))
     at = [values[some].T for values in np.meshgrid(cell_x, cell_y, indexing="ij")]
     names = "at opposite ends", "on the upper edge"
     scale = 1 / (0.9 * every * np.diff(cell_x)[0])  # neighbours of length 1 do not touch
     for (above, below), values, m, name in zip(panels.T, image, moments, names, strict=True):
-        drawn = above.pcolormesh(x, y, np.asarray(values).T, **_signed(limit))
+        drawn = flux_map(above, x, y, values, limit, size, divide)
+        divide_line(below, size, divide)
         shown = np.where(np.asarray(active)[..., None], m, np.nan)[some]
         style: dict[str, Any] = {"pivot": "mid", "scale_units": "x", "width": 0.004, "color": BLUE}
         arrows = below.quiver(*at, shown[..., 0].T, shown[..., 1].T, scale=scale, **style)
@@ -333,51 +332,15 @@ def pulse_moments(
         below.set_title(f"leads {name}: moments", fontsize=11)
         for axes in (above, below):
             axes.plot(*np.array([(0, 0), (size[0], 0), size, (0, size[1]), (0, 0)]).T, color=BLACK, linewidth=1.0)
-            axes.plot([0, size[0]], [divide, divide], ":", color="0.4", linewidth=0.8)
             axes.set(aspect="equal", xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
     panels[1, 1].quiverkey(arrows, 0.84, 0.1, 1.0, "$|m| = 1$", labelpos="E", coordinates="axes")
-    _label_outer(panels)
+    label_outer(panels)
     figure.colorbar(drawn, ax=panels[0], label=FIELD_LABEL, extend="both")
     figure.suptitle(f"{title}\nwhat {float(bias):+g} µA left")
     return figure
 
 
-# --- parts of pictures
-
-
-def _limit(values):
-    return float(np.quantile(np.abs(values), BRIGHTEST)) or 1.0
-
-
-def _signed(limit):
-    return {"cmap": SIGNED, "vmin": -limit, "vmax": limit, "rasterized": True}
-
-
-def _outline(axes, mask, x, y):
-    """The sides between film and no film."""
-    from matplotlib.collections import LineCollection
-
-    padded = np.pad(np.asarray(mask), 1)
-    sides = [((x[i], y[j]), (x[i], y[j + 1])) for i, j in np.argwhere(padded[1:, 1:-1] != padded[:-1, 1:-1])]
-    sides += [((x[i], y[j]), (x[i + 1], y[j])) for i, j in np.argwhere(padded[1:-1, 1:] != padded[1:-1, :-1])]
-    axes.add_collection(LineCollection(sides, colors=BLACK, linewidths=0.9, capstyle="projecting"))
-
-
-def _stream(axes, x, y, current, mask):
-    centres = ((edges[1:] + edges[:-1]) / 2 for edges in (np.asarray(x), np.asarray(y)))
-    u, v = (np.where(mask, current[..., k], np.nan).T for k in range(2))
-    axes.streamplot(*centres, u, v, color="white", linewidth=0.6, density=0.9, arrowsize=0.8)
-
-
-def _label_outer(panels):
-    """Names and numbers only on the axes along the left and the lower side."""
-    rows, columns = panels.shape
-    for place, axes in enumerate(panels.ravel()):
-        first, last = place % columns == 0, place + columns >= rows * columns
-        axes.set(xlabel="$x$  [µm]", ylabel="$y$  [µm]")
-        axes.tick_params(labelbottom=last, labelleft=first)
-        axes.xaxis.label.set_visible(last)
-        axes.yaxis.label.set_visible(first)
+# --- parts of curves
 
 
 def _loop(axes, drive, branch, values):

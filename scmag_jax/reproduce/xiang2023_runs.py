@@ -1,7 +1,6 @@
 """Xiang et al. 2023: what is done with the flake, each run once, and what the pickup loop sees in its states.
 
-Runs are kept, so that the figures of one experiment share them. All of them have the same three drives, so that one
-compilation serves the flake with two leads on a side.
+Runs are kept, so that the figures of one experiment share them.
 """
 
 import dataclasses
@@ -142,9 +141,6 @@ def probe_run(parameters: Parameters, sizes: Sizes, moments: Any) -> Any:
 
 
 def _run(parameters, flake, schedule, moments=None):
-    rest = {"bias": 0.0, "field": 0.0, "temperature": float(flake.temperature)}
-    # dictionaries of one order: another one is another program
-    schedule = Schedule({name: schedule.drives.get(name, value) for name, value in rest.items()}, schedule.branch)
     return follow(flake, schedule, measure=measure_of(parameters, flake), moments=moments)
 
 

@@ -215,22 +215,20 @@ def settle(F: Callable, anchor: Float[Array, "*s d"], friction: Friction, tolera
         noise = 1e3 * eps * (jnp.abs(state.energy) + jnp.abs(before))
         falls = (curvature <= MOST_CURVATURE * square / state.step) & (total <= before + noise)
         accepted = first | falls
-        residual = _relative(jnp.max(friction.unbalanced(state.trial, -slope, anchor)), jnp.max(_length(slope)))
+        push, largest = jnp.max(friction.unbalanced(state.trial, -slope, anchor)), jnp.max(_length(slope))
+        residual = push / jnp.where(largest > 0, largest, 1.0)  # no field at all is a state at rest
         new = (state.trial, energy, slope, residual)
         old = (state.moments, state.energy, state.slope, state.residual)
         # a field that is not finite ends the loop
         accepted = accepted | ~(jnp.isfinite(energy) & jnp.isfinite(residual))
         moments, energy, slope, residual = (jnp.where(accepted, n, o) for n, o in zip(new, old, strict=True))
-        push = jnp.max(friction.unbalanced(moments, -slope, anchor))
         begin = FIRST_MOVE * largest_radius / jnp.where(push > 0, push, 1.0)
         # downhill of a hump the next valley is no farther than the steepest curvature says
         beyond = jnp.where(state.steepest > 0, 1 / jnp.where(state.steepest > 0, state.steepest, 1.0), 2 * state.step)
         longer = jnp.where(curvature > 0, square / jnp.where(curvature > 0, curvature, 1.0), beyond)
         count = state.evaluations + 1
         # where a moment is about to yield steps of that length can cycle; those below the steepest curvature cannot
-        steepest = jnp.maximum(
-            state.steepest, jnp.where(square > 0, curvature / jnp.where(square > 0, square, 1.0), 0.0)
-        )
+        steepest = jnp.maximum(state.steepest, curvature / jnp.where(square > 0, square, 1.0))
         cycling = count - state.progress > CYCLE
         careful = jnp.where(cycling & (state.careful < count), count + CAREFUL, state.careful)
         longer = jnp.where((careful >= count) & (steepest > 0), jnp.minimum(longer, 1 / steepest), longer)
@@ -269,11 +267,6 @@ def settle(F: Callable, anchor: Float[Array, "*s d"], friction: Friction, tolera
     end = jax.lax.while_loop(unfinished, advance, start)
     stalled = end.evaluations - end.progress >= PATIENCE
     return Rest(end.moments, end.energy, end.start_energy, end.residual, end.evaluations, stalled)
-
-
-def _relative(force, scale):
-    # no field at all is a state at rest
-    return force / jnp.where(scale > 0, scale, 1.0)
 
 
 def _length(vectors):

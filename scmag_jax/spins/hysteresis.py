@@ -285,9 +285,8 @@ def _dataset(schedule, rows, purpose):
     import xarray
 
     sites = rows[-1]["moments"].shape[:-1]
-    axes = [*(["site"] if len(sites) == 1 else ["x", "y", "z"][: len(sites)] if len(sites) < 4 else []), "component"]
-    if len(axes) != len(sites) + 1:
-        axes = [*(f"axis_{k}" for k in range(len(sites))), "component"]
+    named = {1: ["site"], 2: ["x", "y"], 3: ["x", "y", "z"]}
+    axes = [*named.get(len(sites), [f"axis_{k}" for k in range(len(sites))]), "component"]
     variables = {}
     for name in rows[-1]:
         label = name.removeprefix(OBSERVABLE)
